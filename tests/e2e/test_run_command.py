@@ -13,6 +13,7 @@ from tests.e2e.commands import Commands
 from tests.e2e.processes import environment
 from tests.scripted_model import ScriptedModel
 
+from assaykit import cli, toolsets
 from assaykit.settings import Settings
 
 pytestmark = pytest.mark.slow
@@ -103,3 +104,45 @@ def at_a_terminal(folder: Path, variables: Mapping[str, str], words: Sequence[st
     os.close(ours)
     os.close(theirs)
     return process.returncode, shown
+
+
+async def test_the_command_takes_a_file_as_its_dataset_and_all_options_of_the_tool(
+    commands: Commands, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "task.py").write_text(
+        "def answer(question, model):\n    return f'{model}: {question}'\n\n"
+        "def good(output):\n    assert 'b' in output\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "cases.csv").write_text("id,question,topic\n1,Where?,a\n2,When?,b\n3,Why?,b\n", encoding="utf-8")
+    below = tmp_path / "below"
+    below.mkdir()
+    variables = environment(settings.home)
+    words = (
+        *("run", "../task.py:answer", "--dataset", "../cases.csv", "--evaluator", "../task.py:good", "--retries", "2"),
+        *("--metadata", "team=x", "--binding", "auto", "--filter", "topic = 'b'", "--dry-run-count", "1"),
+    )
+    grid = commands.run(below, variables, *words, "--param", "model=a", "--param", "model=b", "--dry-run")
+    assert grid.returncode == 0, grid.stderr
+    assert "makes 2 experiments of 2 rows, so 4 calls of the task" in grid.stdout
+    assert "Made dataset 'cases-" in grid.stderr
+    made = commands.run(below, variables, *words, "--param", "model=a", "--param", "model=b")
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert "'answer model=b' (" in made.stdout
+    assert "has the rows of cases.csv" in made.stderr
+    one = commands.run(below, variables, *words, "--param", "model=b", "--example", "3", "--name", "one")
+    assert (one.returncode, "1 row: 1 with an output, 0 failed" in one.stdout) == (0, True), one.stderr
+    for wrong, said in (("--param", "--param 'model' is no NAME=VALUE."), ("--mapping", "--mapping 'model' is no")):
+        refused = commands.run(below, variables, *words, wrong, "model")
+        assert refused.returncode == 2
+        assert said in refused.stderr
+    gone = commands.run(below, variables, "run", "../task.py:answer", "--dataset", "../gone.csv")
+    assert gone.returncode == 2
+    assert "gone.csv" in gone.stderr
+
+
+def test_the_command_has_all_options_of_the_tool() -> None:
+    tool = next(one for one in toolsets.listed() if one.name == "run_experiment")
+    names = {"evaluators", "example_ids", "params", "column_mappings", "tolerate", "backend"}
+    known = {str(one.name) for one in cli.run.params} | names
+    assert set(toolsets.late_tool(tool).parameters["properties"]) - known == set()

@@ -46,6 +46,7 @@ async def run(ax: Caller, python: Path, **given: Any) -> dict[str, Any]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cases")
 async def test_a_grid_makes_one_experiment_for_each_combination_and_is_planned_first(
     ax: Caller, settings: Settings, files: Path, write: Write, bare_python: Path
@@ -75,23 +76,21 @@ async def test_a_grid_makes_one_experiment_for_each_combination_and_is_planned_f
     assert "already has an experiment named 'answer model=a, prompt=1'" in refusal["message"]
 
 
+PARTS: list[tuple[Any, Any]] = [
+    ({"filter": "kind = 'odd'"}, ["a: Q1 short", "a: Q3 short", "a: Q5 short"]),
+    ({"example_ids": ["q4", "q0"]}, ["a: Q0 short", "a: Q4 short"]),
+    ({"example_ids": ["q4", "q1"], "filter": "kind = 'odd'"}, ["a: Q1 short"]),
+    ({"filter": "key = 'q2'", "params": {"model": "a", "prompt": "long"}}, ["a: Q2 long"]),
+    ({"filter": "key = 'q2'", "params": {"model": ["a"], "extra": None}}, ["a: Q2 short"]),
+]
+
+
 @pytest.mark.usefixtures("cases")
-@pytest.mark.parametrize(
-    ("given", "outputs"),
-    [
-        ({"filter": "kind = 'odd'"}, ["a: Q1 short", "a: Q3 short", "a: Q5 short"]),
-        ({"example_ids": ["q4", "q0"]}, ["a: Q0 short", "a: Q4 short"]),
-        ({"example_ids": ["q4", "q1"], "filter": "kind = 'odd'"}, ["a: Q1 short"]),
-        ({"filter": "key = 'q2'", "params": {"model": "a", "prompt": "long"}}, ["a: Q2 long"]),
-        ({"filter": "key = 'q2'", "params": {"model": ["a"], "extra": None}}, ["a: Q2 short"]),
-    ],
-)
-async def test_an_experiment_runs_over_a_part_of_a_dataset(
-    ax: Caller, settings: Settings, bare_python: Path, given: dict[str, Any], outputs: list[str]
-) -> None:
-    done = await run(ax, bare_python, **given)
-    assert done["experiment"]["name"] == "answer"
-    assert sorted(one["output"] for one in await runs_of(settings, done["experiment"]["id"])) == outputs
+async def test_an_experiment_runs_over_a_part_of_a_dataset(ax: Caller, settings: Settings, bare_python: Path) -> None:
+    for number, (given, outputs) in enumerate(PARTS):
+        done = await run(ax, bare_python, name=f"v{number}", **given)
+        assert done["experiment"]["name"] == f"v{number}"
+        assert sorted(one["output"] for one in await runs_of(settings, done["experiment"]["id"])) == outputs
 
 
 @pytest.mark.embedded("AX records no experiment on an older version")
@@ -115,34 +114,32 @@ async def test_an_experiment_runs_over_an_older_version(
     assert made["dataset_version_id"] == first["versions"][0]["id"]
 
 
+REFUSED: list[tuple[Any, Any]] = [
+    ({"filter": "kind = 'none'"}, "None of the 6 examples of 'cases' matches"),
+    ({"filter": "knd = 'odd'"}, "No row has a column 'knd'"),
+    ({"filter": "kind ="}, "kind ="),
+    ({"example_ids": ["q9", "q1"]}, "has no example 'q9'"),
+    ({"example_ids": []}, "example_ids is empty"),
+    ({"dataset_version": "v9"}, "has no version 'v9'"),
+    ({"params": {"model": []}}, "params.model has no values."),
+    ({"params": {"model": ["a", "a"]}}, "params.model has a value twice."),
+    ({"params": {"model": list(range(51))}}, "params makes 51 experiments, and 50 is the limit"),
+    ({"params": {"modl": "a"}, "task": "task.py:right"}, "it has no parameter 'modl', which params gives"),
+    ({"retries": 11}, "retries"),
+]
+
+
 @pytest.mark.usefixtures("cases")
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"filter": "kind = 'none'"}, "None of the 6 examples of 'cases' matches"),
-        ({"filter": "knd = 'odd'"}, "No row has a column 'knd'"),
-        ({"filter": "kind ="}, "kind ="),
-        ({"example_ids": ["q9", "q1"]}, "has no example 'q9'"),
-        ({"example_ids": []}, "example_ids is empty"),
-        ({"dataset_version": "v9"}, "has no version 'v9'"),
-        ({"params": {"model": []}}, "params.model has no values."),
-        ({"params": {"model": ["a", "a"]}}, "params.model has a value twice."),
-        ({"params": {"model": list(range(51))}}, "params makes 51 experiments, and 50 is the limit"),
-        ({"params": {"modl": "a"}, "task": "task.py:right"}, "it has no parameter 'modl', which params gives"),
-        ({"retries": 11}, "retries"),
-    ],
-)
-async def test_a_part_or_a_grid_that_cannot_be_run_is_refused_before_a_call(
-    ax: Caller, files: Path, given: dict[str, Any], said: str
-) -> None:
-    refusal = await ax.refused(
-        "run_experiment", **{"task": "task.py:answer", "dataset": "cases", "params": {"model": "a"}, **given}
-    )
-    assert said in refusal["message"]
-    assert refusal["next"]
+async def test_a_part_or_a_grid_that_cannot_be_run_is_refused_before_a_call(ax: Caller, files: Path) -> None:
+    plain = {"task": "task.py:answer", "dataset": "cases", "params": {"model": "a"}}
+    for given, said in REFUSED:
+        refusal = await ax.refused("run_experiment", **{**plain, **given})
+        assert said in refusal["message"]
+        assert refusal["next"]
     assert not (files / "calls.txt").exists()
 
 
+@pytest.mark.slow
 async def test_calls_are_made_again_after_a_429_or_5xx_and_reported(
     ax: Caller, files: Path, write: Write, bare_python: Path
 ) -> None:
@@ -177,3 +174,33 @@ async def test_calls_are_made_again_after_a_429_or_5xx_and_reported(
         for n in range(6):
             (files / f"Q{n}.txt").unlink()
     assert json.dumps(done)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {"notebook.ipynb": "def answer(question):\n    return '1 ' + question\n\nraise SystemExit"},
+        {"app/src/bot/agent.py": "from bot.words import WORD\ndef answer(question):\n    return WORD + question",
+         "app/src/bot/words.py": "WORD = '1 '", "app/pyproject.toml": ""},
+        {"app/src/bot/deep/agent.py": "from bot.words import WORD\ndef answer(question):\n    return WORD + question",
+         "app/src/bot/words.py": "WORD = '1 '"},
+        {"app/evals/task.py": "from bot.words import WORD\ndef answer(question):\n    return WORD + question",
+         "app/src/bot/words.py": "WORD = '1 '", "app/src/bot/__init__.py": "", "app/pyproject.toml": ""},
+    ],
+)  # fmt: skip
+async def test_a_notebook_and_files_of_src_layouts_are_tasks(
+    ax: Caller, files: Path, bare_python: Path, layout: dict[str, str]
+) -> None:
+    await ax.ask("create_dataset", name="cases", rows=ROWS[:1])
+    for name, text in layout.items():
+        (files / name).parent.mkdir(parents=True, exist_ok=True)
+        told = text
+        if name.endswith(".ipynb"):
+            told = json.dumps({"cells": [{"cell_type": "code", "source": text}], "metadata": {}})
+        (files / name).write_text(told, encoding="utf-8")
+    task = f"{next(iter(layout))}:answer"
+    done = await ax.ask("run_experiment", task=task, dry_run=True, python=str(bare_python))
+    assert [one["output"] for one in done["outputs"]] == ["1 Q0"], done
+    if "notebook" in task:
+        assert "1 other statements were not" in done["notes"][0]

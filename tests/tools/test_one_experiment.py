@@ -54,18 +54,18 @@ async def test_a_truth_and_a_prediction_need_one_experiment(ax: Caller) -> None:
     assert "output against the truth expected, v1: accuracy 0.850" in text
 
 
+REFUSED: list[tuple[Any, Any]] = [
+    ({"slice_by": ["kind"]}, "slice_by compares experiments, and there is one."),
+    ({"save_to": "page.html"}, "A page compares experiments, and there is one."),
+    ({"evaluators": ["wrong"]}, "has no verdicts of 'wrong'"),
+    ({"truth": "nothing"}, "Neither the dataset has a column 'nothing'"),
+    ({"predicted": "guess"}, "A prediction needs a truth"),
+]
+
+
 @pytest.mark.usefixtures("uploaded")
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"slice_by": ["kind"]}, "slice_by compares experiments, and there is one."),
-        ({"save_to": "page.html"}, "A page compares experiments, and there is one."),
-        ({"evaluators": ["wrong"]}, "has no verdicts of 'wrong'"),
-        ({"truth": "nothing"}, "Neither the dataset has a column 'nothing'"),
-        ({"predicted": "guess"}, "A prediction needs a truth"),
-    ],
-)
-async def test_one_experiment_refuses_what_needs_two(ax: Caller, given: dict[str, Any], said: str) -> None:
-    refusal = await ax.refused("compare_experiments", experiments=["v1"], **given)
-    assert said in refusal["message"]
-    assert refusal["next"]
+async def test_one_experiment_refuses_what_needs_two(ax: Caller) -> None:
+    for given, said in REFUSED:
+        refusal = await ax.refused("compare_experiments", experiments=["v1"], **given)
+        assert said in refusal["message"]
+        assert refusal["next"]

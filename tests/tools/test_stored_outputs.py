@@ -93,6 +93,7 @@ async def test_functions_judge_an_uploaded_experiment_and_nothing_is_lost(
     assert "3 rows had verdicts of the same code before" in again["notes"][-1]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("uploaded")
 async def test_a_verdict_that_failed_is_given_again_and_one_of_other_code_is_kept(
     ax: Caller, settings: Settings, write: Write, bare_python: Path
@@ -113,24 +114,24 @@ async def test_a_verdict_that_failed_is_given_again_and_one_of_other_code_is_kep
         assert [(one["label"], one["score"]) for one in earlier] == [("True", 1.0)]
 
 
+REFUSED: list[tuple[Any, Any]] = [
+    (["checks.py:tone"], "an evaluator and another evaluator of the experiment are both named 'tone'"),
+    (["checks.py:nothing"], "has no function 'nothing'"),
+    (["absent.py:right"], "absent.py"),
+    ([], "There is no evaluator to judge the outputs."),
+    (["tonne"], "'tonne'"),
+]
+
+
 @pytest.mark.usefixtures("uploaded")
-@pytest.mark.parametrize(
-    ("evaluators", "said"),
-    [
-        (["checks.py:tone"], "an evaluator and another evaluator of the experiment are both named 'tone'"),
-        (["checks.py:nothing"], "has no function 'nothing'"),
-        (["absent.py:right"], "absent.py"),
-        ([], "There is no evaluator to judge the outputs."),
-        (["tonne"], "'tonne'"),
-    ],
-)
 async def test_an_evaluator_that_cannot_judge_is_refused_before_anything_is_written(
-    ax: Caller, write: Write, bare_python: Path, evaluators: list[str], said: str
+    ax: Caller, write: Write, bare_python: Path
 ) -> None:
     write("checks.py", CHECKS)
-    refusal = await ax.refused("retry_experiment", experiment="v1", evaluators=evaluators, python=str(bare_python))
-    assert said in refusal["message"]
-    assert refusal["next"]
+    for evaluators, said in REFUSED:
+        refusal = await ax.refused("retry_experiment", experiment="v1", evaluators=evaluators, python=str(bare_python))
+        assert said in refusal["message"]
+        assert refusal["next"]
 
 
 async def test_an_output_reaches_a_function_as_the_task_gave_it(ax: Caller, write: Write, bare_python: Path) -> None:

@@ -161,13 +161,29 @@ def demo(home: str | None) -> None:
 
 @main.command()
 @click.argument("task", metavar="TASK.PY:FUNCTION")
-@click.option("--dataset", required=True, help="Name or id.")
+@click.option("--dataset", required=True, help="Name or id, or a file such as cases.csv.")
+@click.option("--dataset-version", help="Name or id of an older version.")
+@click.option("--filter", help="Run over the examples that it takes, such as \"topic = 'billing'\".")
+@click.option("--example", "example_ids", multiple=True, metavar="ID|KEY", help="Run over this one; repeatable.")
+@click.option(
+    "--param",
+    "params",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A value of the task's parameter. Several values of a name make an experiment for each.",
+)
 @click.option("--name", help="Name of the experiment; by default the function's name.")
 @click.option("--evaluator", "evaluators", multiple=True, metavar="FILE.PY:NAME|JUDGE", help="Repeatable.")
 @click.option("--concurrency", type=click.IntRange(1, 100), default=10, show_default=True)
 @click.option("--timeout", type=float, default=120.0, show_default=True, help="Seconds that a row may take.")
 @click.option("--repetitions", type=click.IntRange(1, 100), default=1, show_default=True)
-@click.option("--dry-run", is_flag=True, help="Take the first ten examples and record nothing.")
+@click.option("--retries", type=click.IntRange(0, 10), default=0, show_default=True, help="After a 429 or 5xx.")
+@click.option("--mapping", "mappings", multiple=True, metavar="VARIABLE=COLUMN", help="For judges; repeatable.")
+@click.option("--metadata", multiple=True, metavar="NAME=VALUE", help="Kept with each row; repeatable.")
+@click.option("--binding", type=click.Choice(["auto", "ax", "phoenix"]), default="auto", show_default=True)
+@click.option("--set-global-tracer-provider", is_flag=True, help="Keep the spans of the task's own tracing.")
+@click.option("--dry-run", is_flag=True, help="Take the first examples and record nothing.")
+@click.option("--dry-run-count", type=click.IntRange(1), default=10, show_default=True, help="Examples of a dry run.")
 @click.option("--exit-on-error", is_flag=True, help="Stop at the first row that fails, and record nothing.")
 @click.option("--restart", is_flag=True, help="Run rows again that an earlier call has done.")
 @click.option("--confirm-cost", type=int, help="Calls of judges that you agreed to, where no terminal can ask.")
@@ -187,7 +203,14 @@ def run(backend: str | None, evaluators: tuple[str, ...], tolerate: float, **arg
     from assaykit.cli import running
 
     settings = Settings.from_environment(os.environ, backend=backend)
-    raise SystemExit(running.run(settings, {**arguments, "evaluators": list(evaluators) or None}, tolerate))
+    arguments |= {
+        "evaluators": list(evaluators) or None,
+        "example_ids": list(arguments["example_ids"]) or None,
+        "params": running.params_of(arguments["params"]),
+        "metadata": running.pairs_of("--metadata", arguments["metadata"]),
+        "column_mappings": running.pairs_of("--mapping", arguments.pop("mappings")),
+    }
+    raise SystemExit(running.run(settings, arguments, tolerate))
 
 
 @main.command()

@@ -1,8 +1,11 @@
 """`assaykit run`: the tool run_experiment at a terminal, with a progress bar."""
 
+import hashlib
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,9 @@ from mcp import Client
 from mcp.client import ClientRequestContext
 from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
 
-from assaykit.errors import AssayError, Invalid
+from assaykit.errors import AssayError, Invalid, quote
 from assaykit.experiments.executing import is_function, is_of_module
+from assaykit.files.formats import format_of
 from assaykit.server import create_server
 from assaykit.settings import Settings
 from assaykit.toolkit.replies import data_of, text_of
@@ -70,11 +74,15 @@ def run(settings: Settings, arguments: dict[str, Any], tolerated: float = 0.0) -
         settings, folders=tuple(dict.fromkeys([*settings.folders, *folders])),
         toolsets=("all",), tools=(), structured=True,
     )  # fmt: skip
+    file = dataset_file(arguments["dataset"])
+    if file is not None:
+        settings = replace(settings, folders=tuple(dict.fromkeys([*settings.folders, file.parent])))
     for at, one in enumerate(named):
         if is_function(one) and not is_of_module(one):
             named[at] = f"{_file(one)}:{one.rpartition(':')[2]}"
     arguments = {**arguments, "task": named[0], "evaluators": named[1:] or None}
-    told = anyio.run(_called, settings, {key: value for key, value in arguments.items() if value is not None})
+    asked = {key: value for key, value in arguments.items() if value is not None}
+    told = anyio.run(_called, settings, asked, file)
     text = text_of(told)
     if told.is_error:
         raise refused(text)
@@ -90,6 +98,9 @@ def exit_code(data: dict[str, Any], tolerated: float) -> int:
     """
     if not data.get("started", True):
         return ROWS_FAILED
+    if data.get("experiments") and not data.get("dry_run"):
+        codes = {exit_code(one, tolerated) for one in data["experiments"]}
+        return next((code for code in (ROWS_FAILED, EVALUATORS_FAILED) if code in codes), 0)
     rows = data["rows"]
     if data["failed"] > tolerated * rows:
         return ROWS_FAILED
@@ -104,11 +115,42 @@ def _file(function: str) -> Path:
     return Path(function.rpartition(":")[0]).resolve()
 
 
-async def _called(settings: Settings, arguments: dict[str, Any]) -> CallToolResult:
+def dataset_file(dataset: str) -> Path | None:
+    """The file of a dataset that is named by a path; None if it is the name or the id of one."""
+    file = Path(dataset).resolve()
+    return file if format_of(dataset) is not None and file.is_file() else None
+
+
+def content_name(file: Path) -> str:
+    """The name of the dataset of a file: its stem, and a digest of its content."""
+    return f"{file.stem}-{hashlib.sha256(file.read_bytes()).hexdigest()[:8]}"
+
+
+async def _made_of(client: Client, file: Path, arguments: dict[str, Any]) -> str:
+    """The name of the dataset with the rows of a file. An earlier command may have made it.
+
+    Raises:
+        AssayError: the file cannot be read.
+    """
+    name = content_name(file)
+    space = {"space": arguments["space"]} if "space" in arguments else {}
+    told = await client.call_tool("create_dataset", {"name": name, "file": str(file), **space})
+    if told.is_error:
+        if json.loads(text_of(told))["code"] != "conflict":
+            raise refused(text_of(told))
+        click.echo(f"Dataset {name!r} has the rows of {file.name}.", err=True)
+    else:
+        click.echo(f"Made dataset {name!r} of {file.name}.", err=True)
+    return name
+
+
+async def _called(settings: Settings, arguments: dict[str, Any], file: Path | None = None) -> CallToolResult:
     bar = ProgressBar()
     person = _answered if sys.stdin.isatty() and sys.stderr.isatty() else None
     try:
         async with Client(create_server(settings), elicitation_callback=person) as client:
+            if file is not None:
+                arguments = {**arguments, "dataset": await _made_of(client, file, arguments)}
             return await client.call_tool("run_experiment", arguments, progress_callback=bar.report)
     finally:
         bar.close()
@@ -127,3 +169,45 @@ def refused(text: str) -> AssayError:
     """The error behind a tool's refusal."""
     said = json.loads(text)
     return AssayError(said["message"], said["next"])
+
+
+def params_of(given: Sequence[str]) -> dict[str, Any] | None:
+    """The parameters of `--param NAME=VALUE`. A name that comes several times has several values.
+
+    A value is JSON if it reads as a number, true, false, null, a list or an object, else text.
+
+    Raises:
+        Invalid: there is no equals sign, or no name before it.
+    """
+    found: dict[str, list[Any]] = {}
+    for name, value in map(partial(_pair, "--param"), given):
+        found.setdefault(name, []).append(_value(value))
+    return {name: values[0] if len(values) == 1 else values for name, values in found.items()} or None
+
+
+def pairs_of(option: str, given: Sequence[str]) -> dict[str, str] | None:
+    """The texts of an option `NAME=VALUE` by their names.
+
+    Raises:
+        Invalid: there is no equals sign, or a name comes twice.
+    """
+    found: dict[str, str] = {}
+    for name, value in map(partial(_pair, option), given):
+        if name in found:
+            raise Invalid(f"{option} gives {quote(name, 60)!r} twice.", "Give each name once.")
+        found[name] = value
+    return found or None
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise Invalid(f"{option} {quote(text, 60)!r} is no NAME=VALUE.", f"Write it as {option} model=a.")
+    return name.strip(), value
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

@@ -26,6 +26,7 @@ from assaykit.files.folders import Folders, locate
 from assaykit.foreign import exactly
 from assaykit.names import Named
 from assaykit.runner.assaykit_worker.examples import DatasetShape, shape_of
+from assaykit.runner.assaykit_worker.notebooks import SUFFIX
 from assaykit.runner.code import code_of
 from assaykit.runner.interpreter import environment, interpreter
 from assaykit.runner.journal import FOLDER, Journal, digest_of
@@ -202,10 +203,10 @@ def function(text: str, folders: Folders) -> FunctionReference:
     file, colon, name = text.rpartition(":")
     if is_of_module(text):
         return FunctionReference(_file_of(file, folders), name)
-    if not colon or not file.endswith(".py") or not name.replace(".", "_").isidentifier():
+    if not colon or not file.lower().endswith((".py", SUFFIX)) or not name.replace(".", "_").isidentifier():
         raise Invalid(
             f"{quote(text)!r} does not name a function of a file.",
-            "Write it as 'task.py:answer', or 'app.agent:answer'.",
+            "Write it as 'task.py:answer', 'notebook.ipynb:answer' or 'app.agent:answer'.",
         )
     return FunctionReference(locate(file, folders), name)
 
@@ -228,12 +229,12 @@ def _file_of(module: str, folders: Folders) -> Path:
 
 def is_function(text: str) -> bool:
     """True if the text names a function of a file or of a module, and not a judge."""
-    return ".py:" in text or text.endswith(".py") or is_of_module(text)
+    return text.rpartition(":")[0].endswith((".py", SUFFIX)) or text.endswith((".py", SUFFIX)) or is_of_module(text)
 
 
 def is_of_module(text: str) -> bool:
     """True if the text names a function of a module, as `app.agent:answer` does."""
-    return ".py:" not in text and _MODULE.fullmatch(text) is not None
+    return not text.rpartition(":")[0].endswith((".py", SUFFIX)) and _MODULE.fullmatch(text) is not None
 
 
 def python_for(task: FunctionReference, wanted: str | None, folders: Folders) -> Path:

@@ -5,6 +5,8 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from assaykit.runner.assaykit_worker.notebooks import NoNotebook, is_notebook, statements
+
 DIGITS = 12
 """Hex digits of a digest."""
 
@@ -16,14 +18,18 @@ def code_of(file: Path, name: str) -> str | None:
     cannot be read.
     """
     try:
-        text = file.read_bytes()
+        text = _text(file)
         defined = _defined(ast.parse(text))
-    except (OSError, SyntaxError, ValueError, RecursionError):
+    except (NoNotebook, OSError, SyntaxError, ValueError, RecursionError):
         return None
     first = name.split(".", maxsplit=1)[0]
     used = _used(first, defined)
     told = "\n".join(f"{one}={ast.dump(node)}" for one in sorted(used) for node in defined[one])
     return hashlib.sha256(told.encode() if used else text).hexdigest()[:DIGITS]
+
+
+def _text(file: Path) -> bytes:
+    return statements(str(file)).text.encode() if is_notebook(str(file)) else file.read_bytes()
 
 
 def _defined(tree: ast.Module) -> dict[str, list[ast.stmt]]:

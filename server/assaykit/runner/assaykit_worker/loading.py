@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
+from . import notebooks
 from .plain import readable
 
 FRAMES_SHOWN = 4
@@ -49,6 +50,7 @@ def module(path: str) -> ModuleType:
     if os.path.dirname(folder) not in sys.path:
         # `from app.tools import y` of app/agent.py, where app has no __init__.py.
         sys.path.append(os.path.dirname(folder))
+    _add_source_folders(folder)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise NotThere(f"{os.path.basename(path)} is no Python file")
@@ -56,6 +58,19 @@ def module(path: str) -> ModuleType:
     sys.modules[name] = made
     spec.loader.exec_module(made)
     return made
+
+
+def _add_source_folders(folder: str) -> None:
+    """Put the folder `src` above a file, and that of its project, last on the import path."""
+    while os.path.dirname(folder) != folder:
+        is_project = any(os.path.isfile(os.path.join(folder, one)) for one in ("pyproject.toml", "setup.py"))
+        source = os.path.join(folder, "src")
+        for one in (folder, source) if is_project else (folder,) if os.path.basename(folder) == "src" else ():
+            if os.path.isdir(one) and one not in sys.path:
+                sys.path.append(one)
+        if is_project:
+            return
+        folder = os.path.dirname(folder)
 
 
 def _depth(path: str) -> int:
@@ -78,6 +93,7 @@ def _of_package(path: str, depth: int) -> ModuleType:
         del names[-1]
     if root not in sys.path:
         sys.path.insert(0, root)
+    _add_source_folders(root)
     if os.path.dirname(path) not in sys.path:
         # Last, so that a module of the package is not found under a second name first.
         sys.path.append(os.path.dirname(path))
@@ -131,6 +147,8 @@ def member(path: str, name: str) -> Any:
     Raises:
         NotThere: the file has no such name, or its value cannot be called.
     """
+    if notebooks.is_notebook(path):
+        return _of_notebook(path, name)
     here = module(path)
     found: Any = here
     for part in name.split("."):
@@ -148,6 +166,32 @@ def member(path: str, name: str) -> Any:
         names = ", ".join(there[:8]) or "none"
         raise NotThere(f"{os.path.basename(path)} has no function {name!r}; it has {names}")
     return found
+
+
+def _of_notebook(path: str, name: str) -> Any:
+    try:
+        found: Any = notebooks.module(path, name.split(".", maxsplit=1)[0])
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if found is None or not (callable(found) or hasattr(found, "evaluate")):
+            names = ", ".join(notebooks.functions(path)[:8]) or "none"
+            raise NotThere(f"{os.path.basename(path)} has no function {name!r}; it has {names}")
+    except notebooks.NoNotebook as error:
+        raise NotThere(str(error)) from None
+    return found
+
+
+def notes() -> list[str]:
+    """Sentences on notebooks of which statements were left out."""
+    told = []
+    for one in list(sys.modules.values()):
+        path, left_out = getattr(one, "__file__", None), vars(one).get("left_out") if one is not None else None
+        if isinstance(path, str) and notebooks.is_notebook(path) and left_out:
+            told.append(
+                f"{os.path.basename(path)} was not executed: imports and the definitions that "
+                f"{getattr(one, '__name__', '').rpartition(':')[2]} uses were run, {left_out} other statements were not"
+            )
+    return told
 
 
 def evaluator(found: Any, name: str, taken: Sequence[str] = ()) -> tuple[str, Any]:

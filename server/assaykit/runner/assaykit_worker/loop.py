@@ -4,7 +4,7 @@
     in    {"task": {"file", "name"} or null, "evaluators": [...], "binding", "metadata", "joins_spans",
            "timeout_s", "together", "retries", "taken": [names], "mark", "forks": descriptor or null}
     out   {"ready": {"task", "bound", "is_async", "forks", "files": [paths], "evaluators": [{"name", "bound"}],
-           "packages": {name: version}}}
+           "packages": {name: version}, "notes": [sentences]}}
           or {"failed": why}
     in    {"row": 7, "example": {...}}; without a task with "judged": {"output", "trace_id"}
     out   {"row": 7, "output" or "error", "evaluations": [...], "spans": [...], "retries": number,
@@ -54,7 +54,7 @@ def main() -> None:
     if work.is_async or (forks is not None and not forks.are_safe):
         forks = None
     files = work.files.new()
-    found = {"files": files, "packages": loading.packages(), "evaluators": evaluators}
+    found = {"files": files, "packages": loading.packages(), "evaluators": evaluators, "notes": loading.notes()}
     pipe.tell({"ready": {**task, "forks": forks is not None, **found}})
     if work.is_async:
         import asyncio  # noqa: PLC0415  (a plain task starts sooner without it)

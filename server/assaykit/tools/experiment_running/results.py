@@ -39,7 +39,7 @@ def told(
     scores, causes, is_dry = counted(ran.results), _causes(errors), "dry_run" in facts
     functions = _functions(ran)
     given = _given(plan, ran, functions) if errors or is_dry else []
-    notes = [*_notes(ran, functions), *run_twice(ran)]
+    notes = [*ran.ready.get("notes", ()), *_notes(ran, functions), *run_twice(ran)]
     number = len(ran.results)
     lines = [f"{number} row{'s' * (number != 1)}: {number - len(errors)} with an output, {len(errors)} failed"]
     lines += [f"{quoted(name, 60)}: {counts_line(counts, len(errors))}" for name, counts in scores.items()]

@@ -217,7 +217,7 @@ def _told(
     if replaced := facts.get("written", {}).get("replaced"):
         notes.append(f"{things(replaced, 'verdict')} replaced one of other code, which is kept as an earlier verdict")
     if ran is not None:
-        notes += [*run_twice(ran), *ran.changes]
+        notes += [*ran.ready.get("notes", ()), *run_twice(ran), *ran.changes]
     lines = [f"{quoted(name, 60)}: {counts_line(counts, 0)}" for name, counts in scores.items()]
     lines += [] if ran is None else [f"Interpreter: {asked.plan.python}"]
     data = {**here.source(within), **facts, "rows": len(asked.every), "failed": asked.failed, "evaluators": scores,

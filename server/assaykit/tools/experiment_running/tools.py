@@ -83,7 +83,7 @@ async def run_experiment(
     dry_run_count: Annotated[int, Field(ge=1)] = 10,
     exit_on_error: bool = False,
     metadata: dict[str, str] | None = None,
-    retries: Annotated[int, Field(ge=0, description="After 429, 5xx"), at_most(MOST_RETRIES)] = 0,
+    retries: Annotated[int, Field(ge=0, description="On 429, 5xx"), at_most(MOST_RETRIES)] = 0,
     filter: str | None = None,  # noqa: A002  (as in get_experiment)
     example_ids: list[str] | None = None,
     dataset_version: str | None = None,
