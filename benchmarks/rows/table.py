@@ -48,7 +48,7 @@ ROWS = (
     Row(
         "S2",
         "Repeated judge calls per kill",
-        "at most 1 for the one slot of the process that is killed (each hold may repeat one too)",
+        "at most 1 (each hold may repeat one too)",
         program="kills:runs",
         breach="second-call",
         control="the model is asked twice for each row",
