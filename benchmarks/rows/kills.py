@@ -20,7 +20,7 @@ def runs(terms: Terms) -> Mapping[str, Outcome]:
     left = anyio.run(_killed, terms, size)
     lost, twice, odd = _results(left, size)
     kills = max(size.kills, 1)
-    repeated = left.asked.total() - size.items
+    repeated = left.asked.total() - len(left.asked)
     open_runs = [run["status"] for run in left.runs if run["status"] in {"PENDING", "RUNNING"}]
     failed = [run["status"] for run in left.runs if run["status"] not in {"PENDING", "RUNNING", "COMPLETED"}]
     return {
@@ -29,7 +29,13 @@ def runs(terms: Terms) -> Mapping[str, Outcome]:
             few(odd),
         ),
         "S2": Outcome(
-            {"repeated calls": repeated, "per kill": repeated / kills, "takeovers": left.takeovers},
+            {
+                "repeated calls": repeated,
+                "per kill": repeated / kills,
+                "most calls for one row": max(left.asked.values(), default=0),
+                "slots of a process": 1,
+                "takeovers": left.takeovers,
+            },
             [] if repeated <= kills + size.holds else [f"{repeated} repeated calls after {size.kills} kills"],
         ),
         "S3": Outcome(

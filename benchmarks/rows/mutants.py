@@ -124,6 +124,8 @@ def _faults(node: ast.AST) -> Iterator[tuple[str, Change]]:
             yield f"{type(node.op).__name__} is {SWAPPED[type(node.op)].__name__}", _swap
         case ast.If() | ast.IfExp() | ast.While():
             yield "a condition is negated", _negate
+        case ast.Return(value=ast.Constant(value=None)):
+            pass
         case ast.Return(value=ast.expr()):
             yield "a result is None", _return_nothing
         case ast.Raise():

@@ -29,7 +29,7 @@ LONGEST_PAUSE_S = 0.8
 """Between two kills; the mean is half of it, so that a run mostly gets on before its engine is killed too."""
 
 PROCESSES = 2
-DEADLINE_S = 1_200
+DEADLINE_S = 3_600
 """After the last kill; a deadline, not a wait."""
 
 

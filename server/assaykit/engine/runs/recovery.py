@@ -40,7 +40,9 @@ async def recover(life: LifeLock, database: Database, clock: Clock, lease: Lease
     if not ended:
         return
     try:
-        if await database.read(generations.makes_experiment, lease.run_id):
+        if await anyio.to_thread.run_sync(_all_empty, ended):
+            number = 0
+        elif await database.read(generations.makes_experiment, lease.run_id):
             number = await _made(ended, database, clock, lease)
         else:
             number = await _scored(ended, home, database, clock, lease)
@@ -48,11 +50,17 @@ async def recover(life: LifeLock, database: Database, clock: Clock, lease: Lease
         # The run itself fails for the same cause, or asks about the rows again.
         log.warning("results_not_recovered", run_id=lease.run_id, error=str(error))
         return
+    if number is None:
+        return  # another engine has the run by now, and the files with it
     log.info("results_recovered", run_id=lease.run_id, results=number)
     await anyio.to_thread.run_sync(remove, ended)
 
 
-async def _scored(files: Sequence[Leaving], home: Path, database: Database, clock: Clock, lease: Lease) -> int:
+def _all_empty(files: Sequence[Leaving]) -> bool:
+    return all(file.is_empty for file in files)
+
+
+async def _scored(files: Sequence[Leaving], home: Path, database: Database, clock: Clock, lease: Lease) -> int | None:
     begun = await database.read(resume, lease.run_id)
     if begun is None:
         return 0
@@ -60,17 +68,19 @@ async def _scored(files: Sequence[Leaving], home: Path, database: Database, cloc
     found = await _left(files, scored_lines(), lambda one: one.item, selection.items)
     if found:
         budget = Budget(UNLIMITED, 0.0, is_scheduled=selection.is_scheduled)
-        await Scoring(database, clock, lease, selection, {}, 1, budget, home=home, anew=False).record(found)
+        scoring = Scoring(database, clock, lease, selection, {}, 1, budget, home=home, anew=False)
+        if not await scoring.record(found):
+            return None
     return len(found)
 
 
-async def _made(files: Sequence[Leaving], database: Database, clock: Clock, lease: Lease) -> int:
+async def _made(files: Sequence[Leaving], database: Database, clock: Clock, lease: Lease) -> int | None:
     provision = await database.persist(generations.start, lease, None, clock)
     if provision is None or provision.reason is not None:
         return 0
     found = await _left(files, made_lines(), lambda one: one.outcome.item, provision.items)
-    if found:
-        await database.persist(generations.record, lease, provision, found, clock)
+    if found and not await database.persist(generations.record, lease, provision, found, clock):
+        return None
     return len(found)
 
 

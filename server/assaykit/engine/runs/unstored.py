@@ -88,6 +88,14 @@ class Leaving(NamedTuple):
     owner: str
     path: Path
 
+    @property
+    def is_empty(self) -> bool:
+        """The engine ended without a result that it had not stored, or the file is gone."""
+        try:
+            return not self.path.stat().st_size
+        except OSError:
+            return True
+
     def results(self, kind: TypeAdapter[R]) -> Sequence[R]:
         """The results in the file, oldest first. A torn line counts as not written."""
         found: list[R] = []
