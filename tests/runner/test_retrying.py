@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from assaykit.runner.assaykit_worker.retrying import Retries, is_passing, retry_after_s, status_of
+from assaykit.runner.assaykit_worker.retrying import CallRetries, is_passing, retry_after_s, status_of
 
 
 def having(**fields: Any) -> Exception:
@@ -76,12 +76,12 @@ def test_a_quota_that_is_spent_is_no_passing_error() -> None:
 
 
 def test_pauses_grow_and_end_within_the_time_of_the_row() -> None:
-    error, retries = having(status_code=503), Retries(3, 120)
+    error, retries = having(status_code=503), CallRetries(3, 120)
     pauses = [retries.pause_s(error, number) or 0 for number in (1, 2, 3)]
     assert [0.5 <= pauses[0] < 0.6, 1 <= pauses[1] < 1.2, 2 <= pauses[2] < 2.4] == [True] * 3
     assert (retries.pause_s(error, 4), retries.made) == (None, 3)
-    assert Retries(3, 120).pause_s(having(status_code=400), 1) is None
-    assert Retries(3, 1).pause_s(of_httpx(429, **{"retry-after": "5"}), 1) is None, "the row has a second"
-    assert Retries(3, 3600).pause_s(of_httpx(429, **{"retry-after": "86400"}), 1) is None, "a day is too long"
+    assert CallRetries(3, 120).pause_s(having(status_code=400), 1) is None
+    assert CallRetries(3, 1).pause_s(of_httpx(429, **{"retry-after": "5"}), 1) is None, "the row has a second"
+    assert CallRetries(3, 3600).pause_s(of_httpx(429, **{"retry-after": "86400"}), 1) is None, "a day is too long"
     at = email.utils.formatdate(time.time() + 20, usegmt=True)
-    assert 15 < (Retries(3, 3600).pause_s(of_httpx(429, **{"retry-after": at}), 1) or 0) < 25
+    assert 15 < (CallRetries(3, 3600).pause_s(of_httpx(429, **{"retry-after": at}), 1) or 0) < 25

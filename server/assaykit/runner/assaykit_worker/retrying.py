@@ -30,7 +30,7 @@ _SPENT = ("insufficient_quota", "billing_hard_limit_reached")
 """Codes of a 429 that no pause heals."""
 
 
-class Retries:
+class CallRetries:
     """The retries of one row: at most `most`, within its time limit of `timeout_s` seconds."""
 
     def __init__(self, most: int, timeout_s: float) -> None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from . import binding, loading, verdicts
 from .examples import DatasetShape, Example
 from .plain import NotJson, plain, readable
-from .retrying import Retries
+from .retrying import CallRetries
 from .tracing import Joined, Open, Plain
 
 OUTPUT_LIMIT = 1_000_000
@@ -119,7 +119,7 @@ class RowRunner:
         error of the user's code.
         """
         told.update(evaluations=[], spans=[], retries=0)
-        retries = Retries(*self._retries)
+        retries = CallRetries(*self._retries)
         example = Example(message["example"], self._shape)
         about = json.dumps({"example_id": example.id, **self._metadata}, default=str)
         given = binding.Arguments(example, self._style, self._metadata, self._params)
@@ -142,7 +142,7 @@ class RowRunner:
         given: Callable[[str], Any],
         about: str,
         told: JsonObject,
-        retries: Retries,
+        retries: CallRetries,
     ) -> None:
         with self._kept("Task: " + task.name, "CHAIN", told) as span:
             span.attributes = {"input.value": _text(example.input), "metadata": about}
@@ -157,7 +157,7 @@ class RowRunner:
                 told["error"] = span.error = _why(error)
 
     async def _judge(
-        self, one: BoundFunction, given: Callable[[str], Any], about: str, told: JsonObject, retries: Retries
+        self, one: BoundFunction, given: Callable[[str], Any], about: str, told: JsonObject, retries: CallRetries
     ) -> None:
         with self._kept("Evaluation: " + one.name, "EVALUATOR", told) as span:
             span.attributes = {"input.value": _text(told["output"]), "metadata": about}
@@ -173,7 +173,7 @@ class RowRunner:
             told["evaluations"] += found
 
     async def _named(
-        self, one: BoundFunction, given: Callable[[str], Any], told: JsonObject, retries: Retries
+        self, one: BoundFunction, given: Callable[[str], Any], told: JsonObject, retries: CallRetries
     ) -> list[JsonObject]:
         """The verdicts of an evaluator, each with the name of its column."""
         try:
@@ -206,7 +206,7 @@ class RowRunner:
             yield span
 
     async def _repeated(
-        self, one: BoundFunction, given: Callable[[str], Any], told: JsonObject, retries: Retries
+        self, one: BoundFunction, given: Callable[[str], Any], told: JsonObject, retries: CallRetries
     ) -> Any:
         """The value of a call. It is made again after a 429 or 5xx, as far as retries are asked for."""
         for number in itertools.count(1):

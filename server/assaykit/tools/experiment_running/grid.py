@@ -21,7 +21,7 @@ from assaykit.toolkit.parameters import ToolContext
 from assaykit.toolkit.replies import Reply, bullets, quoted
 from assaykit.toolkit.spending import announced, consent
 from assaykit.tools.experiment_running.judges import columns_of
-from assaykit.tools.experiment_running.recording import Goal, Part, declined, recorded, reporter, title_of
+from assaykit.tools.experiment_running.recording import Goal, GridPlace, declined, recorded, reporter, title_of
 from assaykit.tools.experiment_running.results import counted, counts_line
 from assaykit.tools.tasks.units import created
 from assaykit.wire.experiments import Experiment
@@ -172,7 +172,7 @@ async def recorded_grid(here: Session, ctx: ToolContext, grid: ExperimentGrid) -
             made.append({"experiment": {"id": before.id, "name": one.name}, "params": one.params, "rows": 0,
                          "failed": 0, "evaluators": {}, "judge_runs": [], "recorded_before": True})  # fmt: skip
             continue
-        part = Part(each * place, each * len(grid.combinations))
+        part = GridPlace(each * place, each * len(grid.combinations))
         own = goal._replace(name=one.name, judges=judges, agreed=agreed, part=part)
         reply = await recorded(here, ctx, own, one.of(plan), list(grid.calls), grid.restart)
         data: dict[str, Any] = {**reply.data, "params": one.params}

@@ -44,7 +44,7 @@ def title_of(name: str) -> str:
     return name
 
 
-class Part(NamedTuple):
+class GridPlace(NamedTuple):
     """The place of one experiment among several in the progress of a call: the rows before it, and all rows."""
 
     before: int = 0
@@ -64,7 +64,7 @@ class Goal(NamedTuple):
     agreed: Consent | None = None
     """The consent that a caller of several experiments was given for all of them."""
 
-    part: Part = Part()
+    part: GridPlace = GridPlace()
 
 
 async def recorded(
@@ -151,7 +151,7 @@ async def scored(
     return await judged(here, within, made, judges, spending.stops_at, progress) if judges else Judged([], [])
 
 
-def reporter(ctx: ToolContext, verdicts: int = 0, part: Part = Part()) -> Report:  # noqa: B008  (it does not change)
+def reporter(ctx: ToolContext, verdicts: int = 0, part: GridPlace = GridPlace()) -> Report:  # noqa: B008  (it does not change)
     """A callback that reports progress. Its total includes the verdicts of judges, which come after the rows."""
 
     async def report(done: int, total: int, words: str) -> None:

@@ -24,7 +24,7 @@ from assaykit.tools.datasets.tools import chosen_version
 from assaykit.wire.datasets import Dataset, DatasetExample
 
 
-class ExampleChoice(NamedTuple):
+class DatasetPart(NamedTuple):
     """The wish of a caller: a filter, ids or keys of examples, and the name or id of a version."""
 
     filter: str | None = None
@@ -46,7 +46,7 @@ class ChosenExamples(NamedTuple):
         return f" {len(self.examples)} of {things(self.of, 'example')}." if len(self.examples) < self.of else ""
 
 
-async def chosen_examples(here: Session, target: Named, choice: ExampleChoice) -> ChosenExamples:
+async def chosen_examples(here: Session, target: Named, choice: DatasetPart) -> ChosenExamples:
     """The examples of a dataset that fit the choice, in the order of the dataset.
 
     Raises:

@@ -37,7 +37,7 @@ from assaykit.tools.experiment_running.judges import (
 )
 from assaykit.tools.experiment_running.recording import Goal, declined, recorded, reporter, scored, title_of
 from assaykit.tools.experiment_running.results import told
-from assaykit.tools.experiment_running.selection import ExampleChoice, chosen_examples
+from assaykit.tools.experiment_running.selection import DatasetPart, chosen_examples
 from assaykit.tools.experiment_running.stored import TRIED, judge_stored, stored_judging, tried
 from assaykit.tools.tasks.catalogue import judges_told
 from assaykit.tools.tasks.units import created
@@ -83,7 +83,7 @@ async def run_experiment(
     dry_run_count: Annotated[int, Field(ge=1)] = 10,
     exit_on_error: bool = False,
     metadata: dict[str, str] | None = None,
-    retries: Annotated[int, Field(ge=0, description="On 429, 5xx"), at_most(MOST_RETRIES)] = 0,
+    retries: Annotated[int, Field(ge=0, description="429, 5xx"), at_most(MOST_RETRIES)] = 0,
     filter: str | None = None,  # noqa: A002  (as in get_experiment)
     example_ids: list[str] | None = None,
     dataset_version: str | None = None,
@@ -107,7 +107,7 @@ async def run_experiment(
     folders = Folders(here.settings.folders)
     of_task = runs.function(task, folders)
     combinations = combinations_of(title_of(name or of_task.name), params or {})
-    chosen = await chosen_examples(here, target, ExampleChoice(filter, example_ids, dataset_version))
+    chosen = await chosen_examples(here, target, DatasetPart(filter, example_ids, dataset_version))
     judges = await wanted_judges(here, judges_of(evaluators), chosen.examples, space, column_mappings)
     plan = ExperimentPlan(
         of_task, runs.functions(evaluators or (), folders), runs.python_for(of_task, python, folders), binding,
