@@ -1,7 +1,7 @@
 """The cells of a result file that stand for verdicts and amounts, opened row by row, with the notes for the reply."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from assaykit.files.columns import SHAPES_KEPT
 from assaykit.files.rows import FileRow
@@ -10,6 +10,7 @@ from assaykit.tools.experiments.usage_cells import UsageColumn, amounts_in, is_o
 from assaykit.tools.experiments.verdict_cells import VerdictColumns, opened_cells, verdict_columns
 
 COLUMNS_SHOWN = 20
+_INFINITE = float("inf")
 
 
 class _Plan(NamedTuple):
@@ -17,6 +18,11 @@ class _Plan(NamedTuple):
 
     verdicts: VerdictColumns
     usage: Sequence[UsageColumn]
+    plain: Sequence[str]
+    """The columns with amounts, if a comparison reads each without help and no two have the same amount."""
+
+    marks: dict[UsageColumn, None]
+    """The columns with amounts that are not noted as read yet."""
 
 
 class _Unread:
@@ -55,7 +61,7 @@ class FileCells:
             Invalid: two columns hold different verdicts of one evaluator.
         """
         plan = self._plan(row)
-        if not plan.verdicts and not plan.usage:
+        if not plan.verdicts and (not plan.usage or self._are_plain(plan, row.values)):
             return row
         values = row.values
         if plan.verdicts:
@@ -72,11 +78,29 @@ class FileCells:
             values = {**values, **more} if more else values
         return row._replace(values=values)
 
+    def _are_plain(self, plan: _Plan, values: Mapping[str, Any]) -> bool:
+        """Whether a comparison reads the amounts of a row as they are. Most rows are such rows."""
+        for column in plan.plain:
+            cell = values[column]
+            if type(cell) is str:
+                # The digits of a plain number need no further look.
+                if not cell.replace(".", "", 1).isdecimal() or not cell.isascii():
+                    return False
+            elif not ((type(cell) is float or type(cell) is int) and 0 <= cell < _INFINITE):
+                return False
+        if plan.plain:
+            self._used.update(plan.marks)
+            plan.marks.clear()
+        return bool(plan.plain)
+
     def _plan(self, row: FileRow) -> _Plan:
         columns = tuple(row.values)
         plan = self._plans.get(columns)
         if plan is None:
-            plan = _Plan(verdict_columns(columns, self._others), usage_columns(row.values, self._others))
+            usage = usage_columns(row.values, self._others)
+            is_plain = all(one.is_read for one in usage) and len({one.amount for one in usage}) == len(usage)
+            plain = [one.column for one in usage] if is_plain else []
+            plan = _Plan(verdict_columns(columns, self._others), usage, plain, dict.fromkeys(usage))
             # The keys of an object differ between rows of the same columns.
             if len(self._plans) < SHAPES_KEPT and not any(map(is_object, columns)):
                 self._plans[columns] = plan
