@@ -10,7 +10,7 @@ from tests.caller import Caller, text_of
 from tests.tools.test_experiments import runs_of
 from tests.tools.test_run_experiment import Write, bare_python, write
 
-from assaykit.experiments import executing
+from assaykit.experiments import executing, kept_plans
 from assaykit.settings import Settings
 
 __all__ = ["bare_python", "write"]
@@ -213,7 +213,7 @@ async def test_a_retry_of_an_upload_takes_any_repetition(
 async def test_plans_of_old_experiments_are_dropped(
     ax: Caller, write: Write, bare_python: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executing, "MOST_PLANS", 2)
+    monkeypatch.setattr(kept_plans, "MOST_PLANS", 2)
     await ax.ask("create_dataset", name="d", rows=[{"input": "q"}])
     write("task.py", "def answer(input):\n    raise ValueError('no')\n")
     for name in ("one", "two", "three"):

@@ -13,14 +13,13 @@ from typing import Any, Literal, NamedTuple
 
 import anyio
 import anyio.to_thread
-import structlog
 
 from assaykit import redaction
 from assaykit.api.batches import batches
 from assaykit.api.client import Api, path
 from assaykit.api.experiments import named, runs_of, taken
 from assaykit.errors import AssayError, Conflict, Invalid, NotFound, quote
-from assaykit.experiments.content import CONTENT, Content, changes
+from assaykit.experiments.content import Content, changes
 from assaykit.experiments.example_spool import ExampleSpool, SpooledColumns
 from assaykit.files.folders import Folders, locate
 from assaykit.foreign import exactly
@@ -29,7 +28,7 @@ from assaykit.runner.assaykit_worker.examples import DatasetShape, shape_of
 from assaykit.runner.assaykit_worker.notebooks import SUFFIX
 from assaykit.runner.code import code_of
 from assaykit.runner.interpreter import environment, interpreter
-from assaykit.runner.journal import FOLDER, Journal, digest_of
+from assaykit.runner.journal import Journal, digest_of
 from assaykit.runner.processes import Worker
 from assaykit.runner.progress import Progress, Report
 from assaykit.runner.result_lines import OrderedResults
@@ -51,8 +50,6 @@ from assaykit.wire.projects import Project
 
 MOST_AT_ONCE = 100
 SPANS_PER_REQUEST = 500
-MOST_PLANS = 1_000
-"""The most plans of experiments that a data folder keeps for retries."""
 
 Binding = Literal["auto", "ax", "phoenix"]
 
@@ -62,8 +59,6 @@ _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 _UNFIT = "which JSON cannot hold"
 """Part of the error of an output that cannot be recorded. If the first rows have it, the others are not paid for."""
-
-log = structlog.get_logger()
 
 
 class FunctionReference(NamedTuple):
@@ -456,51 +451,3 @@ async def send_spans(api: Api, experiment: Experiment, results: Sequence[RowResu
     while some:
         await api.send_bytes("/v1/traces", otlp(some, project.name), PROTOBUF)
         some = list(islice(spans, SPANS_PER_REQUEST))
-
-
-def remember(home: Path, experiment_id: str, plan: ExperimentPlan, origin: Content) -> None:
-    """Store the plan of an experiment, so that its failed rows can be run again without giving the plan again.
-
-    `origin` is the content that its rows were made from.
-
-    A plan that cannot be stored is left out with a warning in the log, because the experiment itself is recorded. The
-    newest `MOST_PLANS` plans are kept.
-    """
-    functions = [[str(one.file), one.name] for one in plan.functions]
-    told = plan._asdict() | {"python": str(plan.python), "functions": functions, "origin": origin._asdict()}
-    del told["task"], told["evaluators"]
-    place = _kept_at(home, experiment_id)
-    # Replaced in one step: a full disk or a killed process leaves no half of a plan.
-    partly = place.with_suffix(".part")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partly.write_text(json.dumps(told), encoding="utf-8")
-        partly.replace(place)
-        by_age = sorted(place.parent.glob("*.json"), key=lambda one: one.stat().st_mtime, reverse=True)
-        for old in by_age[MOST_PLANS:]:
-            old.unlink(missing_ok=True)
-    except OSError as error:
-        log.warning("plan_not_kept", experiment=experiment_id, cause=error.strerror)
-
-
-def recalled(home: Path, experiment_id: str) -> ExperimentPlan | None:
-    """The stored plan of an experiment. None if this data folder has none, or only a part of one."""
-    try:
-        told = json.loads(_kept_at(home, experiment_id).read_text(encoding="utf-8"))
-        told.pop("origin", None)
-        task, *evaluators = (FunctionReference(Path(file), name) for file, name in told.pop("functions"))
-        return ExperimentPlan(task, evaluators, Path(told.pop("python")), **told)
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def origin_of(home: Path, experiment_id: str) -> Content:
-    """The content that the rows of an experiment were made from; empty where this data folder does not know it."""
-    try:
-        return CONTENT.validate_python(json.loads(_kept_at(home, experiment_id).read_text(encoding="utf-8"))["origin"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return Content()
-
-
-def _kept_at(home: Path, experiment_id: str) -> Path:
-    return home / FOLDER / f"{hashlib.sha256(experiment_id.encode()).hexdigest()[:24]}.json"

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 from assaykit.api import experiments as stored
 from assaykit.errors import Invalid, quote
 from assaykit.experiments import executing as runs
+from assaykit.experiments import kept_plans
 from assaykit.experiments.content import Content, changes, examples_of_calls
 from assaykit.experiments.executing import ExperimentPlan, Ran
 from assaykit.figures import digits, things
@@ -213,8 +214,8 @@ async def _recorded_before(here: Session, grid: ExperimentGrid, one: Combination
     with Journal(here.settings.home, target.id, one.name) as journal:
         if journal.asked:
             return None
-    before, wanted = runs.recalled(here.settings.home, found.id), one.of(grid.plan)
-    origin = runs.origin_of(here.settings.home, found.id)
+    before, wanted = kept_plans.recalled(here.settings.home, found.id), one.of(grid.plan)
+    origin = kept_plans.origin_of(here.settings.home, found.id)
     files = {path: digest for path in origin.files if (digest := digest_of(path)) is not None}
     now = Content(files, origin.packages, examples_of_calls(grid.calls))
     if before is None or list(_differing(before, wanted)) or changes(origin, now) or grid.restart:

@@ -7,6 +7,7 @@ from assaykit.api import experiments as stored
 from assaykit.api.client import LONGEST_NAME
 from assaykit.errors import Invalid, quote
 from assaykit.experiments import executing as runs
+from assaykit.experiments import kept_plans
 from assaykit.experiments.content import Content, examples_of_calls
 from assaykit.experiments.executing import ExperimentPlan, Ran
 from assaykit.figures import things
@@ -97,7 +98,7 @@ async def recorded(
         refuse_unread(judges, calls, ran.results)
         made = await runs.write(here.api, target, title, ran.results, plan, goal.chosen.version_id)
         origin = Content({**journal.files}, {**journal.packages}, examples_of_calls(calls))
-        runs.remember(here.settings.home, made.id, plan, origin)
+        kept_plans.remember(here.settings.home, made.id, plan, origin)
         here.names.forget()
         said = await scored(here, within, made, judges, spending, report, len(calls))
         were = "was" if ran.resumed == 1 else "were"

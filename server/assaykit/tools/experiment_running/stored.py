@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from assaykit.api import experiments as stored
 from assaykit.errors import Invalid
 from assaykit.experiments import executing as runs
+from assaykit.experiments import kept_plans
 from assaykit.experiments import stored_outputs as outputs
 from assaykit.experiments.examples import example_columns
 from assaykit.experiments.executing import ExperimentPlan, Ran
@@ -92,7 +93,7 @@ async def stored_judging(
     judges = await wanted_judges(here, by_name, rows, space)
     found = await stored.runs_of(here.api, made.id)
     every = outputs.rows_with_outputs(found)
-    before = runs.recalled(here.settings.home, made.id)
+    before = kept_plans.recalled(here.settings.home, made.id)
     plan = ExperimentPlan(
         None, functions, runs.python_for(functions[0], python, folders) if functions else here.settings.home,
         metadata=outputs.metadata_of(found), judges=[one.evaluator.id for one in judges],

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 from assaykit.api import experiments as stored
 from assaykit.errors import Invalid
 from assaykit.experiments import executing as runs
+from assaykit.experiments import kept_plans
 from assaykit.experiments.content import changes, examples_of_calls
 from assaykit.experiments.example_spool import ExampleSpool
 from assaykit.experiments.executing import Binding, ExperimentPlan
@@ -232,7 +233,7 @@ async def _retried(
         is_other = journal.asked != plan.asked(target.id, rows) or bool(journal.changed_files())
         runs.resume(journal, plan, target, made.name, rows, restart=is_other)
         ran = await runs.execute(plan, rows, journal, here.settings, report, columns_of(judges), retry.shape)
-        origin = runs.origin_of(here.settings.home, made.id)
+        origin = kept_plans.origin_of(here.settings.home, made.id)
         ran = ran._replace(changes=changes(origin, ran.origin._replace(examples=examples_of_calls(rows))))
         await runs.extend(here.api, made, ran.results, plan, runs.traces_of(retry.found))
         said = await scored(here, within, made, judges, spending, report, len(rows))
@@ -249,7 +250,7 @@ def _again(
 ) -> ExperimentPlan:
     """The stored plan of the experiment, with the arguments of this call in place of the stored ones."""
     folders = Folders(here.settings.folders)
-    plan = before = runs.recalled(here.settings.home, named.id)
+    plan = before = kept_plans.recalled(here.settings.home, named.id)
     if task is not None:
         of_task = runs.function(task, folders)
         plan = (before or ExperimentPlan(of_task, [], runs.python_for(of_task, python, folders)))._replace(task=of_task)
