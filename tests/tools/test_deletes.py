@@ -219,7 +219,7 @@ async def test_a_yes_is_about_the_thing_that_was_asked_about(bot: None, settings
     assert len(set(person.asked)) == len(person.asked) == (1 if era == "legacy" else 2)
 
 
-KINDS = ["project", "experiment", "dataset", "judge", "integration", "prompt", "annotation_config", "annotation_queue"]
+KINDS = ["project", "experiment", "dataset", "judge", "integration", "prompt", "annotation_config", "queue"]
 
 
 async def make_all(ax: Caller) -> None:

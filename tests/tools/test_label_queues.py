@@ -199,7 +199,7 @@ async def test_a_deleted_queue_leaves_its_labels(bot: None, ax: Caller) -> None:
     told = await ax.ask("label_queue", queue="q", label="quality", n=2)
     keys = [one["span_id"] for one in told["items"]]
     await ax.ask("annotate", name="quality", project="bot", choices=CHOICES, rows=labels(keys))
-    await ax.ask("delete_resource", kind="annotation_queue", name="q", confirm="q")
+    await ax.ask("delete_resource", kind="queue", name="q", confirm="q")
     assert (await ax.refused("label_queue", queue="q"))["code"] == "not_found"
     found = await ax.ask("search_spans", filter="annotation.quality.label = 'good'")
     assert sorted(one["span_id"] for one in found["spans"]) == sorted(keys)

@@ -32,7 +32,7 @@ MODELS_SHOWN = 5
 INTEGRATIONS_SHOWN = 20
 
 DeletableKind = Literal[
-    "project", "dataset", "experiment", "judge", "integration", "prompt", "annotation_config", "annotation_queue"
+    "project", "dataset", "experiment", "judge", "integration", "prompt", "annotation_config", "queue"
 ]
 
 
@@ -49,7 +49,7 @@ _DELETABLE: dict[DeletableKind, _Deletable] = {
     "integration": _Deletable(INTEGRATION, "the use of it by every judge"),
     "prompt": _Deletable(PROMPT, "all its versions and labels"),
     "annotation_config": _Deletable(ANNOTATION_CONFIG, "the choice of its labels"),
-    "annotation_queue": _Deletable(ANNOTATION_QUEUE, "its list of items, while the labels stay"),
+    "queue": _Deletable(ANNOTATION_QUEUE, "its list of items, while the labels stay"),
 }
 
 

@@ -67,7 +67,7 @@ async def annotate(
     window: PeriodText = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Record people's labels, scores or notes on spans, runs or examples: one for targets, or by row.
+    """Record people's labels, scores or notes on spans, runs or examples, for targets or by row.
 
     Columns: id, label, score, text, annotator, saw_verdict.
 
