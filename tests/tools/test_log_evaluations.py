@@ -285,7 +285,14 @@ async def spans_with_a_verdict(ax: Caller) -> int:
 
 
 async def test_a_file_that_resembles_an_export_keeps_its_columns(ax: Caller, settings: Settings, bot: None) -> None:
-    row = {"input": "x", "output": "y", "scores": {}, "root_span_id": id_of("a1"), "span_id": id_of("a1"), TONE: "kind"}
+    row: Row = {
+        "input": "x",
+        "output": "y",
+        "scores": {},
+        "root_span_id": id_of("a1"),
+        "span_id": id_of("a1"),
+        TONE: "kind",
+    }
     write(settings.folders[0] / "v.jsonl", [row])
     assert (await ax.ask("log_evaluations", file="v.jsonl", project="bot"))["passed_over"] == [
         "input", "output", "scores", "root_span_id",
