@@ -285,7 +285,7 @@ async def spans_with_a_verdict(ax: Caller) -> int:
 
 
 async def test_a_file_that_resembles_an_export_keeps_its_columns(ax: Caller, settings: Settings, bot: None) -> None:
-    row: dict[str, Any] = {
+    row: Row = {
         "input": "x",
         "output": "y",
         "scores": {},
