@@ -50,21 +50,39 @@ async def refuse_skipping(here: Session, on_too_long: str | None, *, ends: bool 
         raise Unsupported("Arize AX has no on_too_long.", "Filter long rows out, or leave on_too_long away.")
 
 
+async def refuse(here: Session, limits: Mapping[str, Any], *, is_continuous: bool) -> None:
+    """Refuse limits that nothing would hold, before anything is written. One that is None is taken away.
+
+    Raises: as `refuse_limit` and `refuse_skipping`.
+    """
+    if "max_cost" in limits:
+        cost = limits["max_cost"]
+        await refuse_limit(here, cost, ends=cost is None, is_continuous=is_continuous)
+    if "on_too_long" in limits:
+        skips = limits["on_too_long"]
+        await refuse_skipping(here, skips, ends=skips is None, is_continuous=is_continuous)
+
+
+def given(limits: Mapping[str, Any]) -> dict[str, Any]:
+    """The limits that have a value."""
+    return {name: limit for name, limit in limits.items() if limit is not None}
+
+
 async def week_of(
     here: Session,
     query: SpanQuery,
     wanted: Sequence[WantedEvaluator],
-    max_cost: float | None,
+    limited: Mapping[str, Any],
     *,
     is_continuous: bool,
 ) -> Disclosure:
     """The disclosure of a week of a new task. Empty for a task that runs when triggered.
 
     Raises:
-        Invalid, Unsupported: as `refuse_limit` and `within`.
+        Invalid, Unsupported: as `refuse` and `within`.
     """
-    await refuse_limit(here, max_cost, is_continuous=is_continuous)
-    return within(here, await forecast(here, query, wanted), max_cost) if is_continuous else Disclosure()
+    await refuse(here, given(limited), is_continuous=is_continuous)
+    return within(here, await forecast(here, query, wanted), limited["max_cost"]) if is_continuous else Disclosure()
 
 
 def within(here: Session, week: Disclosure, max_cost: float | None) -> Disclosure:
@@ -87,7 +105,8 @@ async def rest(here: Session, task: Task) -> float | None:
 
 
 async def create(here: Session, body: CreateTaskRequest, limits: Mapping[str, Any]) -> Task:
-    """A new task, with its limits if there are some."""
+    """A new task, with those of the limits that have a value."""
+    limits = given(limits)
     if not limits:
         return await here.api.post("/v2/tasks", Task, body)
     return await here.api.post(path("x", "tasks"), Task, LimitedTask(task=body, **limits))

@@ -105,20 +105,19 @@ async def create_task(
     Source: REST v2 `POST /v2/tasks`.
     Raises: Invalid, NotFound, Conflict, Unsupported.
     """
-    within = await here.space(space)
+    within, limited = await here.space(space), {"max_cost": max_cost, "on_too_long": on_too_long}
     if type == "RUN_EXPERIMENT" or run_configuration is not None:
         scoring = {"evaluators": evaluators, "project": project, "experiments": experiments, "allow_empty": allow_empty}
         rows_of = {"column_mappings": column_mappings, "query_filter": query_filter, "is_continuous": is_continuous}
         rest = {"sampling_rate": sampling_rate != 1, "granularity": granularity not in {None, "span"}}
-        _refuse_scoring(type, {**scoring, **rows_of, **rest, "max_cost": max_cost, "on_too_long": on_too_long})
+        _refuse_scoring(type, {**scoring, **rows_of, **rest, **limited})
         return await _create_experiment_task(here, ctx, within, name, dataset, run_configuration, preview=preview)
     if not evaluators:
         raise Invalid("There is no evaluator to score with.", "Pass evaluators, or run_configuration.")
     found = await wanted_evaluators(here, evaluators, column_mappings, space)
     wanted, week = await at_granularity(here, within, found, granularity), Disclosure()
     if dataset is not None or experiments:
-        rest = {"is_continuous": is_continuous, "sampling_rate": sampling_rate != 1, "max_cost": max_cost}
-        rest |= {"on_too_long": on_too_long}
+        rest = {"is_continuous": is_continuous, "sampling_rate": sampling_rate != 1, **limited}
         _refuse_of_project(project, rest)
         refuse_on_dataset(wanted)
         dataset_id, chosen = await chosen_experiments(here, dataset, experiments, space)
@@ -131,8 +130,7 @@ async def create_task(
         plan = await plan_project(here.api, query, wanted)
         target = {"project_id": named.id, "sampling_rate": sampling_rate, "is_continuous": is_continuous}
         about = f"project {exactly(named.name)}"
-        await limits.refuse_skipping(here, on_too_long, is_continuous=is_continuous)
-        week = await limits.week_of(here, query, wanted, max_cost, is_continuous=is_continuous)
+        week = await limits.week_of(here, query, wanted, limited, is_continuous=is_continuous)
     refuse_empty(plan, query_filter, allow_empty=allow_empty)
     plan = await with_costs(here, plan, wanted)
     facts = {**here.source(within), "plan": plan.as_dict(), "spending": week.as_dict()}
@@ -144,12 +142,10 @@ async def create_task(
     if preview:
         text = bullets([*told, *announced(here, ctx, week)])
         return Reply(f"Plan for {about}; nothing was created:\n{text}", {**facts, "created": False})
-    every = {"max_cost": max_cost, "on_too_long": on_too_long}
-    set_limits = {key: limit for key, limit in every.items() if limit is not None}
     agreed = await consent(here, ctx, f"Score rows of {about} as they arrive", week, confirm_cost)
     if not agreed.is_given:
         return Reply(f"Nothing was created: {agreed.said}", {**facts, "created": False})
-    made, what, schedule = await _created(here, within, body, wanted, plan, set_limits)
+    made, what, schedule = await _created(here, within, body, wanted, plan, limited)
     return Reply(
         f"Created task {exactly(made.name)} ({made.id}) on {about}. {what}\n{bullets([*told, *agreed.lines(week)])}",
         {**facts, "created": True, "task": {"id": made.id, "name": made.name, "type": made.type}, **schedule},
@@ -162,12 +158,12 @@ async def _created(
     body: CreateTaskRequest,
     wanted: Sequence[WantedEvaluator],
     plan: TaskPlan,
-    set_limits: Mapping[str, Any],
+    limited: Mapping[str, Any],
 ) -> tuple[Task, str, dict[str, Any]]:
     """The new task, a sentence about its runs, and its schedule. Judges that do not exist yet are created first."""
     level = granularity_of(wanted)
     body = body.model_copy(update={"evaluators": entries(await created(here, within, wanted), plan)})
-    made = await limits.create(here, lettered(body, level), set_limits)
+    made = await limits.create(here, lettered(body, level), limited)
     here.names.forget()
     when, schedule = await schedule_of(here, made)
     return made, f"{when} {await what_it_does(here, made, level)}".strip(), schedule
@@ -308,11 +304,8 @@ async def update_task(
     changes |= dict.fromkeys(clear or [])
     set_limits = {key: given.get(key) for key in limited if key in given or key in changes}
     changes = {key: value for key, value in changes.items() if key not in limited}
-    ends_limit = "max_cost" in (clear or [])
-    goes_on = bool(changes.get("is_continuous", found.is_continuous))
-    await limits.refuse_limit(here, max_cost, ends=ends_limit, is_continuous=goes_on)
-    ends_skipping = "on_too_long" in (clear or [])
-    await limits.refuse_skipping(here, on_too_long, ends=ends_skipping, is_continuous=goes_on)
+    ends_limit, goes_on = "max_cost" in (clear or []), bool(changes.get("is_continuous", found.is_continuous))
+    await limits.refuse(here, set_limits, is_continuous=goes_on)
     told: list[str] = []
     replaced = None
     if {"evaluators", "column_mappings", "query_filter"} & {*given, *changes}:
