@@ -9,6 +9,7 @@ from tests.caller import Caller
 from tests.tools.test_experiments import runs_of
 from tests.tools.test_run_experiment import Write, bare_python, write
 
+from assaykit.api.client import Api
 from assaykit.settings import Settings
 
 __all__ = ["bare_python", "write"]
@@ -153,3 +154,25 @@ async def test_an_output_reaches_a_function_as_the_task_gave_it(ax: Caller, writ
     await ax.ask("run_experiment", task="task.py:answer", dataset="values", python=str(bare_python))
     done = await ax.ask("retry_experiment", experiment="answer", evaluators=["task.py:same"], python=str(bare_python))
     assert done["evaluators"]["same"]["labels"] == {"True": len(values)}
+
+
+@pytest.mark.slow
+@pytest.mark.embedded("it hides the engine's own routes")
+@pytest.mark.usefixtures("uploaded")
+async def test_on_ax_a_further_experiment_has_all_verdicts(
+    ax: Caller, settings: Settings, write: Write, bare_python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def has_none(_: Api) -> bool:
+        return False
+
+    monkeypatch.setattr(Api, "has_engine_routes", has_none)
+    write("checks.py", CHECKS)
+    done = await judge(ax, bare_python, "right")
+    assert (done["experiment"]["name"], done["judged_experiment"]["name"]) == ("v1 judged by right", "v1")
+    runs = await runs_of(settings, done["experiment"]["id"])
+    assert [run.get("eval.right.label") for run in runs] == ["True", "False", "False", None]
+    assert [run.get("eval.tone.label") for run in runs] == ["rude", None, None, None]
+    assert [run.get("error") for run in runs] == [None, None, None, "boom"]
+    assert await verdicts(ax, "v1", "right") == {}, "the first experiment stays as it was"
+    again = await judge(ax, bare_python, "right")
+    assert again["experiment"]["name"] == "v1 judged by right 2"
