@@ -113,9 +113,9 @@ def shared(
     key = spans.c.trace_id if level == "TRACE" else spans.c.session_id
     ends = sa.select(key, sa.func.max(spans.c.n), sa.func.max(spans.c.changed_ns)).group_by(key)
     placed = ends.where(spans.c.project_id == scope_id, key.in_(list(found)))
-    rows = connection.execute(placed).fetchall() if found else []
-    last = {row[0]: row[1] for row in rows}
-    if changed := {row[0]: row[2] for row in rows if row[2] is not None}:
+    rows: list[tuple[str, int, int | None]] = [tuple(row) for row in connection.execute(placed)] if found else []
+    last = {unit: place for unit, place, _ in rows}
+    if changed := {unit: at for unit, _, at in rows if at is not None}:
         found = of(connection, scope_id, level, target_ids, changed)
     return {
         target: [_of_unit(one, level, last.get(target, 0)) for one in verdicts] for target, verdicts in found.items()
