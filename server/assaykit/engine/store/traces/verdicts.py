@@ -12,7 +12,6 @@ from assaykit.engine.store.change_times import keep_up
 from assaykit.engine.store.checksums import of_verdict
 from assaykit.engine.store.keys import on_targets
 from assaykit.engine.store.tables import earlier_evals, evals, spans
-from assaykit.wire.run_columns import ASKED_KEYS
 from assaykit.wire.spans import Evaluation
 
 VerdictLevel = Literal["SPAN", "TRACE", "SESSION", "RUN"]
@@ -33,9 +32,6 @@ AGAIN = "scored_again"
 
 EARLIER = "earlier"
 """The key in the metadata of the list of earlier verdicts by other versions or models, newest first."""
-
-OWN = "own"
-"""The key in the metadata of the metadata that a function gave with its verdict."""
 
 _ROWS_PER_QUERY = 500
 """Target ids per SELECT: below SQLite's oldest limit of bound parameters."""
@@ -117,9 +113,9 @@ def shared(
     key = spans.c.trace_id if level == "TRACE" else spans.c.session_id
     ends = sa.select(key, sa.func.max(spans.c.n), sa.func.max(spans.c.changed_ns)).group_by(key)
     placed = ends.where(spans.c.project_id == scope_id, key.in_(list(found)))
-    rows: Sequence[Any] = connection.execute(placed).fetchall() if found else []
-    last = {row[0]: row[1] for row in rows}
-    if changed := {row[0]: row[2] for row in rows if row[2] is not None}:
+    rows: list[tuple[str, int, int | None]] = [tuple(row) for row in connection.execute(placed)] if found else []
+    last = {unit: place for unit, place, _ in rows}
+    if changed := {unit: at for unit, _, at in rows if at is not None}:
         found = of(connection, scope_id, level, target_ids, changed)
     return {
         target: [_of_unit(one, level, last.get(target, 0)) for one in verdicts] for target, verdicts in found.items()
@@ -154,8 +150,7 @@ def flat_columns(
     """The verdicts on some targets as columns `eval.<name>.label|score|explanation`, by target id.
 
     `eval.<name>.metadata.evaluator_version_id`, `.version` and `.model` name the judge, `.shortened` says that it saw
-    only a part of a value, and `.earlier` has the earlier verdicts of other versions as JSON text. The keys of
-    `ASKED_KEYS` are about the question.
+    only a part of a value, and `.earlier` has the earlier verdicts of other versions as JSON text.
     """
     return {
         target: {key: value for verdict in verdicts for key, value in _flat(verdict) if value is not None}
@@ -166,10 +161,8 @@ def flat_columns(
 def _flat(verdict: Evaluation) -> Iterator[tuple[str, Any]]:
     for field in VERDICT_FIELDS:
         yield f"eval.{verdict.name}.{field}", getattr(verdict, field)
-    for field in (*MAKER_FIELDS, *ASKED_KEYS):
+    for field in MAKER_FIELDS:
         yield f"eval.{verdict.name}.metadata.{field}", (verdict.metadata or {}).get(field)
-    for key, value in (verdict.metadata or {}).get(OWN, {}).items():
-        yield f"eval.{verdict.name}.metadata.{key}", value
     if earlier := (verdict.metadata or {}).get(EARLIER):
         yield f"eval.{verdict.name}.metadata.{EARLIER}", json_text.written(earlier)
 
@@ -207,8 +200,7 @@ def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _written(row: Mapping[str, Any]) -> tuple[Any, ...]:
     made_by: Mapping[str, Any] = row["metadata"]
-    # The code of a user's function is its version, and it has no id.
-    maker = made_by.get("evaluator_version_id") or made_by.get("version") or "", made_by.get("model") or ""
+    maker = made_by.get("evaluator_version_id") or "", made_by.get("model") or ""
     return (*_given(row), json_text.written(made_by), of_verdict(row), *maker)
 
 
