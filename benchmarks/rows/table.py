@@ -225,7 +225,7 @@ ROWS = (
     Row(
         "S19",
         "Planted secrets",
-        "0 of 12 or more found outside their home, in four encodings",
+        "0 of 12 found outside their home, in four encodings",
         program="entries:canaries",
         breach=OWN,
         control="known keys are not struck out",
