@@ -17,7 +17,7 @@ from assaykit.toolkit.listing import name_or_id
 from assaykit.toolkit.questions import Answer, asked, can_ask
 
 ExactName = Annotated[str, Field(description="Exact name or id")]
-Confirm = Annotated[str | None, Field(description="The name again, if nobody can be asked")]
+Confirm = Annotated[str | None, Field(description="The name again, if unasked")]
 
 
 async def before_deleting(ctx: Context[Session], noun: str, named: Named, goes_too: str, confirm: str | None) -> Answer:

@@ -55,7 +55,7 @@ _DELETABLE: dict[DeletableKind, _Deletable] = {
 
 @tool("read")
 async def get_status(here: Here) -> Reply:
-    """Show backend, spaces, the models for judges, and what to do first.
+    """Show backend, spaces, models for judges, and what to do first.
 
     Source: REST v2 `GET /v2/spaces`, `GET /v2/ai-integrations`; on the engine `GET /x/status`.
     """

@@ -190,7 +190,7 @@ async def preview_judge(
 ) -> Reply:
     """Try a judge on real rows; nothing is stored. Shows mapping, verdicts, values and one rendered prompt.
 
-    Rows are spans, a dataset's examples, or experiments.
+    Rows: spans, examples or experiments.
 
     Source: REST v2 `POST /v2/spans`, `GET /v2/datasets/{id}/examples`; on the engine `POST /x/judge`.
     Raises: NotFound, Invalid, Ambiguous.

@@ -265,6 +265,9 @@ async def list_tasks(
     return Reply(text, {**here.source(within), "tasks": listed, "next_cursor": shown.following})
 
 
+_PLAIN_FIELDS = ("name", "sampling_rate", "is_continuous", "query_filter")
+
+
 @tool("change", "spend")
 async def update_task(
     here: Here,
@@ -286,7 +289,7 @@ async def update_task(
 ) -> Reply:
     """Change a task; the rest stays, max_cost counts anew. clear empties a field.
 
-    evaluators: as in create_task, the whole list; those that stay keep filters and mappings.
+    evaluators: the whole list; those that stay keep filters and mappings.
 
     Source: REST v2 `PATCH /v2/tasks/{id}`.
     Raises: Invalid, NotFound, Conflict, Unsupported.
@@ -299,8 +302,7 @@ async def update_task(
     every = {"name": name, **of_project, **limited, **rows_of, "run_configuration": run_configuration}
     given = {key: value for key, value in every.items() if value is not None}
     refuse_change(found, given, clear or [])
-    plain_fields = ("name", "sampling_rate", "is_continuous", "query_filter")
-    changes: dict[str, Any] = {key: given[key] for key in plain_fields if key in given}
+    changes: dict[str, Any] = {key: given[key] for key in _PLAIN_FIELDS if key in given}
     changes |= dict.fromkeys(clear or [])
     set_limits = {key: given.get(key) for key in limited if key in given or key in changes}
     changes = {key: value for key, value in changes.items() if key not in limited}

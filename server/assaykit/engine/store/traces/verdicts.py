@@ -12,6 +12,7 @@ from assaykit.engine.store.change_times import keep_up
 from assaykit.engine.store.checksums import of_verdict
 from assaykit.engine.store.keys import on_targets
 from assaykit.engine.store.tables import earlier_evals, evals, spans
+from assaykit.wire.run_columns import ASKED_KEYS
 from assaykit.wire.spans import Evaluation
 
 VerdictLevel = Literal["SPAN", "TRACE", "SESSION", "RUN"]
@@ -32,6 +33,9 @@ AGAIN = "scored_again"
 
 EARLIER = "earlier"
 """The key in the metadata of the list of earlier verdicts by other versions or models, newest first."""
+
+OWN = "own"
+"""The key in the metadata of the metadata that a function gave with its verdict."""
 
 _ROWS_PER_QUERY = 500
 """Target ids per SELECT: below SQLite's oldest limit of bound parameters."""
@@ -150,7 +154,8 @@ def flat_columns(
     """The verdicts on some targets as columns `eval.<name>.label|score|explanation`, by target id.
 
     `eval.<name>.metadata.evaluator_version_id`, `.version` and `.model` name the judge, `.shortened` says that it saw
-    only a part of a value, and `.earlier` has the earlier verdicts of other versions as JSON text.
+    only a part of a value, and `.earlier` has the earlier verdicts of other versions as JSON text. The keys of
+    `ASKED_KEYS` are about the question.
     """
     return {
         target: {key: value for verdict in verdicts for key, value in _flat(verdict) if value is not None}
@@ -161,8 +166,10 @@ def flat_columns(
 def _flat(verdict: Evaluation) -> Iterator[tuple[str, Any]]:
     for field in VERDICT_FIELDS:
         yield f"eval.{verdict.name}.{field}", getattr(verdict, field)
-    for field in MAKER_FIELDS:
+    for field in (*MAKER_FIELDS, *ASKED_KEYS):
         yield f"eval.{verdict.name}.metadata.{field}", (verdict.metadata or {}).get(field)
+    for key, value in (verdict.metadata or {}).get(OWN, {}).items():
+        yield f"eval.{verdict.name}.metadata.{key}", value
     if earlier := (verdict.metadata or {}).get(EARLIER):
         yield f"eval.{verdict.name}.metadata.{EARLIER}", json_text.written(earlier)
 
@@ -200,7 +207,8 @@ def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _written(row: Mapping[str, Any]) -> tuple[Any, ...]:
     made_by: Mapping[str, Any] = row["metadata"]
-    maker = made_by.get("evaluator_version_id") or "", made_by.get("model") or ""
+    # The code of a user's function is its version, and it has no id.
+    maker = made_by.get("evaluator_version_id") or made_by.get("version") or "", made_by.get("model") or ""
     return (*_given(row), json_text.written(made_by), of_verdict(row), *maker)
 
 
