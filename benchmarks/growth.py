@@ -159,10 +159,14 @@ def label_everything(file: Path) -> None:
         known = dict(store.execute("SELECT * FROM evals WHERE name = 'polite' AND level = 'SPAN'").fetchone())
         targets = store.execute("SELECT span_id FROM spans WHERE project_id = ?", (known["scope_id"],)).fetchall()
         columns = list(known)
+        made_by = json.loads(known["made_by"])
         rows: Iterator[dict[str, Any]] = ({**known, "target_id": one[0]} for one in targets)
         store.executemany(
             f"INSERT OR REPLACE INTO evals ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",  # noqa: S608
-            ([{**row, "checksum": of_verdict(row)}[column] for column in columns] for row in rows),
+            (
+                [{**row, "checksum": of_verdict({**row, "metadata": made_by})}[column] for column in columns]
+                for row in rows
+            ),
         )
         store.commit()
 

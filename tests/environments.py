@@ -48,6 +48,9 @@ BOTH_SOURCES = ("arize==8.61.0", "arize-phoenix-client==3.5.0", "arize-phoenix-e
 EVALUATORS = ("autoevals==0.4.1", "openai==3.57.0", "rouge-score==0.1.2", "sacrebleu==2.6.0")
 """Libraries with evaluators, and the client by which one of them asks a model."""
 
+PPI = ("ppi-python==0.2.3",)
+"""The package of the authors of the mean from few labels and many verdicts."""
+
 OPENAPI = ("schemathesis==4.32.5", "openapi-spec-validator==0.9.0")
 
 INSTALLERS = ("uv==0.13.*", "pipx==1.18.*")

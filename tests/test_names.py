@@ -168,22 +168,22 @@ async def requests(api: Api, names: Names, space: Named) -> int:
     return api.requests - before
 
 
-async def test_get_task_takes_four_requests_by_name_and_two_once_the_names_are_known(
+async def test_get_task_takes_five_requests_by_name_and_three_once_the_names_are_known(
     api: Api, settings: Settings, bot: None
 ) -> None:
     here = session(api, settings)
     await create_judge.function(here, name="json", code="JSON_PARSEABLE")
     made = await create_task.function(here, ctx=None, name="format", evaluators=[EvaluatorChoice(name="json")])
-    for wanted, first in (("format", 4), (made.data["task"]["id"], 5)):
+    for wanted, first in (("format", 5), (made.data["task"]["id"], 6)):
         here.names.forget()
         counts: list[int] = []
         for _ in range(2):
             before = api.requests
             assert (await get_task.function(here, task=wanted)).data["task"]["name"] == "format"
             counts.append(api.requests - before)
-        # The first call asks for the space, the task by its name, its project's name and its last runs; an id is looked
-        # up before the task is read. The second call asks only for the task and its last runs.
-        assert counts == [first, 2]
+        # The first call asks for the space, the task by its name, its project's name, its last runs and the newest
+        # spans; an id is looked up before the task is read. The second call asks for the task, its runs and the spans.
+        assert counts == [first, 3]
 
 
 # Calls in the order of a typical job, each with the number of requests of its first call and of its repetition.

@@ -40,7 +40,7 @@ class Said(NamedTuple):
 
 CALLS = [
     Said("get_status", {}, ("on the embedded engine", "Next: `list_projects`")),
-    Said("search_spans", {**PROJECT, "limit": 2}, ("2 span(s) of", "--- untrusted data ", '{"cursor":"')),
+    Said("search_spans", {**PROJECT, "limit": 2}, ("2 of 93 span(s) of", "--- untrusted data ", '{"cursor":"')),
     Said("list_datasets", {}, ("No dataset in space", "`create_dataset` makes one")),
     Said("list_projects", {"limit": 1}, ("1 project(s) in space", sample.PROJECT)),
     Said("create_dataset", {"name": "two", "rows": [{"key": "a"}]}, ("Created dataset 'two'", "Next: run_experiment(")),

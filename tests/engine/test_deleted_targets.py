@@ -106,14 +106,14 @@ async def test_columns_of_an_example_are_no_verdicts_on_its_runs(door: Door) -> 
     assert [row["eval.refunds.label"] for row in await door.runs_of(experiment)] == ["contains"] * 2
 
 
-async def test_a_run_of_an_example_that_the_dataset_does_not_have_is_refused(door: Door) -> None:
+async def test_a_run_of_an_example_that_the_dataset_does_not_have_is_kept(door: Door) -> None:
     dataset, (key,) = await door.dataset([{"q": "a"}])
     _, (other,) = await door.dataset([{"q": "a"}], "another")
     for unknown in ("no-such-example", other):
         rows = [{"example_id": key, "output": "x"}, {"example_id": unknown, "output": "x"}]
-        body = {"name": "ghost", "dataset_id": dataset, "experiment_runs": rows}
-        assert "1 run(s) name an example" in await door.refused(422, "POST", "/v2/experiments", json=body)
-    assert (await door.get("/v2/experiments"))["experiments"] == []
+        made = await door.experiment(dataset, rows, unknown)
+        kept = (await door.get(f"/v2/experiments/{made}/runs"))["experiment_runs"]
+        assert [one["example_id"] for one in kept] == [key, unknown]
     newer = {"examples": [{"id": key, "q": "b"}], "new_version": "v2"}
     (await door.http.patch(f"/v2/datasets/{dataset}/examples", json=newer)).raise_for_status()
     assert await door.experiment(dataset, [{"example_id": key, "output": "x"}])

@@ -21,10 +21,12 @@ async def test_an_evaluator_of_labels_alone_reads_labelled(ax: Caller, files: Pa
     (files / "v.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     await ax.ask("upload_experiment", file="v.jsonl", key="key")
     text = await ax.read("get_experiment")
-    assert "- 'tone': 4 of 4 labelled, 'rude' 3, 'kind' 1\n" in text
+    assert "- 'tone': 4 of 4 labelled, 'rude' 3, 'kind' 1; 'rude' 75 % (95 % interval " in text
     assert "0 of 4 scored" not in text
     found = (await ax.ask("get_experiment"))["evaluators"]
-    assert found == {"tone": {"labels": {"rude": 3, "kind": 1}, "labelled": 4, "scored": 0}}
+    assert found["tone"] | {"estimate": None} == {
+        "labels": {"rude": 3, "kind": 1}, "labelled": 4, "scored": 0, "estimate": None,
+    }  # fmt: skip
 
 
 @pytest.mark.usefixtures("questions")
