@@ -1,11 +1,15 @@
 """The examples of a run: large ones lie in a temporary file, and are the same as before."""
 
+import errno
+import os
 import tracemalloc
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from assaykit.errors import Unavailable
 from assaykit.experiments.example_spool import ExampleSpool
 from assaykit.experiments.executing import calls_of
 from assaykit.wire.datasets import DatasetExample
@@ -50,3 +54,17 @@ def test_large_examples_lie_in_a_file() -> None:
         tracemalloc.stop()
     assert read == 2 * ROWS * len(LONG)
     assert peak < ROWS * len(LONG)
+
+
+async def test_a_full_disk_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def two() -> AsyncIterator[DatasetExample]:
+        yield example(1, input="a")
+        yield example(2, input="b")
+
+    def full(spool: ExampleSpool, one: DatasetExample) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(ExampleSpool, "add", full)
+    with pytest.raises(Unavailable, match="could not be written to a temporary file: No space left") as told:
+        await ExampleSpool.of(two())
+    assert told.value.next

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import AsyncIterable, Iterator, Mapping, Sequence
 from typing import Any, Self, overload
 
+from assaykit.errors import Unavailable, system_advice
 from assaykit.wire.datasets import DatasetExample
 
 MOST_IN_MEMORY = 4 << 20
@@ -27,11 +28,17 @@ class ExampleSpool(Sequence[DatasetExample]):
         """A spool of all the examples.
 
         Raises:
-            OSError: the temporary file cannot be written.
+            Unavailable: the temporary file cannot be written.
         """
         found = cls()
         async for one in examples:
-            found.add(one)
+            try:
+                found.add(one)
+            except OSError as error:
+                raise Unavailable(
+                    f"The examples could not be written to a temporary file: {error.strerror}.",
+                    system_advice(error, "Give yourself the right to write there, or set TMPDIR to another folder."),
+                ) from error
         return found
 
     def add(self, example: DatasetExample) -> None:
