@@ -18,6 +18,7 @@ from tests.odd_provider import OddProvider, Reply, completion
 
 from assaykit.errors import Unsupported
 from assaykit.judge.providers import cloud_places, cloud_signatures
+from assaykit.wire.evaluators import TemplateConfig
 
 PATH = "/v2/ai-integrations"
 ROLE, OTHER = "arn:aws:iam::123456789012:role/judges", "arn:aws:iam::210987654321:role/team/other"
@@ -268,6 +269,16 @@ async def test_a_change_keeps_metadata_and_provider_in_step(rest: Rest) -> None:
     assert (await rest.get(at))["provider_metadata"] == AWS
     told = await rest.ask("PATCH", at, {"provider": "VERTEX_AI", "provider_metadata": GCP})
     assert (told["provider"], told["provider_metadata"]) == ("VERTEX_AI", GCP)
+
+
+async def test_a_change_of_the_role_keeps_the_remembered_answers(rest: Rest) -> None:
+    one = (await rest.create(PATH, integration("AWS_BEDROCK", provider_metadata=AWS)))["id"]
+    judge = await rest.get(f"/v2/evaluators/{await rest.judge(one)}")
+    config = TemplateConfig.model_validate(judge["version"]["template_config"])
+    engine = rest.door.engine
+    before = await engine.database.read(engine.models.identity, config)
+    await rest.ask("PATCH", f"{PATH}/{one}", {"provider_metadata": {"kind": "AWS", "role_arn": OTHER}})
+    assert await engine.database.read(engine.models.identity, config) == before
 
 
 async def test_a_region_is_kept_from_an_sdk_that_refuses_unknown_fields(rest: Rest) -> None:

@@ -267,7 +267,7 @@ class Hosts:
         return host_of(await self.integration(integration_id))
 
 
-def _of_place(integration: AiIntegration) -> str | None:
+def place_address(integration: AiIntegration) -> str | None:
     """The address of the cloud's place that the integration names, if it names one."""
     metadata = integration.provider_metadata
     told = {} if metadata is None else metadata.model_dump(exclude_none=True)
@@ -280,7 +280,7 @@ def host_of(integration: AiIntegration | None) -> str:
     if integration is None:
         return "an unknown host"
     row = PROVIDERS.get(integration.provider)
-    address = integration.base_url or (None if row is None else row.own_url) or _of_place(integration)
+    address = integration.base_url or (None if row is None else row.own_url) or place_address(integration)
     try:
         parts = urlsplit(address or "")
         port = "" if parts.port is None else f":{parts.port}"

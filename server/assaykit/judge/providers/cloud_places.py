@@ -57,6 +57,11 @@ _FIELDS = {
 }
 
 
+def kind_of(provider: str) -> str | None:
+    """The `kind` of the metadata of a provider; None for a provider that has no metadata."""
+    return _KINDS[provider][0] if provider in _KINDS else None
+
+
 def checked(provider: str, metadata: Mapping[str, Any]) -> dict[str, str]:
     """The metadata of an integration, without its nulls. A Vertex project without a label gets its id as the label.
 
