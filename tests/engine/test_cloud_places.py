@@ -269,6 +269,9 @@ async def test_a_change_keeps_metadata_and_provider_in_step(rest: Rest) -> None:
     assert (await rest.get(at))["provider_metadata"] == AWS
     told = await rest.ask("PATCH", at, {"provider": "VERTEX_AI", "provider_metadata": GCP})
     assert (told["provider"], told["provider_metadata"]) == ("VERTEX_AI", GCP)
+    moved = {"base_url": "https://proxy.example.com", "api_key": "env:UNUSED"}
+    assert (await rest.ask("PATCH", at, moved))["base_url"] == "https://proxy.example.com"
+    assert "base_url" not in await rest.ask("PATCH", at, {"base_url": None})  # no key is sent to a signed address
 
 
 async def test_a_change_of_the_role_keeps_the_remembered_answers(rest: Rest) -> None:
