@@ -23,7 +23,7 @@ from assaykit.wire.bodies import ReplyBody
 
 FOLDER = Path(__file__).parent / "golden"
 
-NOT_READ = frozenset({"created_by_user_id", "scopings", "provider_metadata", "ml_models_enabled"})
+NOT_READ = frozenset({"created_by_user_id", "scopings", "ml_models_enabled"})
 """Fields of replies that the contract has and we have no use for."""
 
 ENGINE_ONLY = "a route of the engine alone, which nobody else publishes"

@@ -199,8 +199,6 @@ async def test_http_is_taken_on_loopback(rest: Rest, base_url: str) -> None:
 
 async def test_what_the_engine_cannot_do_is_said_at_once(rest: Rest) -> None:
     assert "auth_type" in await rest.refused(501, "POST", PATH, gateway(auth_type="BEARER_TOKEN"))
-    metadata = {"kind": "AWS", "role_arn": "x"}
-    assert "provider_metadata" in await rest.refused(501, "POST", PATH, gateway(provider_metadata=metadata))
     assert "scopings" in await rest.refused(501, "POST", PATH, gateway(scopings=[{"space_id": rest.space}]))
     assert "base_url" in await rest.refused(422, "POST", PATH, gateway(base_url=None))
     everybody = await make(rest, scopings=[{"space_id": None, "organization_id": None}], provider_metadata=None)

@@ -98,6 +98,7 @@ async def test_a_store_of_schema_0001_keeps_its_rows_and_gets_the_new_columns(tm
             if table != "counters"
         }
     added = {"headers": None, "function_calling": 1, "default_models": 1, "base_url": "env:OPENAI_BASE_URL"}
+    added["provider_metadata"] = None
     verdict = {"made_by" if name == "metadata" else name: value for name, value in ROWS["evals"].items()}
     verdict |= {"version_id": "", "model": ""}
     changed = {"integrations": ROWS["integrations"] | added, "evals": verdict}
@@ -277,6 +278,7 @@ def undo_after(revision: str, connection: sa.Connection) -> None:
         "0027": ("task_runs.pinned",),
         "0028": ("experiments.unknown_runs",),
         "0029": ("tasks.on_too_long",),
+        "0030": ("integrations.provider_metadata",),
         "0022": tuple(f"{table}.checksum" for table in ("spans", *SUMMED)),
     }
     if revision < "0026":

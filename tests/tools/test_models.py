@@ -20,6 +20,7 @@ from tests.scripted_model import ScriptedModel
 from assaykit.server import create_server
 from assaykit.settings import Settings
 
+ROLE = "arn:aws:iam::123456789012:role/judges"
 KEY = "sk-planted-0123456789abcdef"
 OTHER = "sk-other-fedcba9876543210"
 
@@ -176,6 +177,17 @@ async def test_another_variable_may_go_to_a_foreign_base_url_of_the_same_protoco
         ({"provider": "OPEN_AI"}, "The variable OPENAI_API_KEY is not set where the server was started."),
         ({"provider": "OPEN_AI", "key_variable": "ARIZE_API_KEY"}, "is this server's own"),
         ({"provider": "OPEN_AI", "key_variable": "A", "keyring_entry": "b"}, "An integration has one key."),
+        ({"provider": "OPEN_AI", "provider_metadata": {"role_arn": ROLE}}, "OPEN_AI has none."),
+        ({"provider": "AWS_BEDROCK", "provider_metadata": {"role": ROLE}}, "has no field 'role'."),
+        (
+            {"provider": "AWS_BEDROCK", "provider_metadata": {"role_arn": ROLE}},
+            "AWS_BEDROCK integration needs model_names",
+        ),
+        ({"provider": "VERTEX_AI", "model_names": ["m"]}, "A VERTEX_AI integration needs base_url and model_names"),
+        (
+            {"provider": "VERTEX_AI", "provider_metadata": {"project_id": "p", "project_access_label": KEY}},
+            "project_access_label looks like a key itself",
+        ),
         ({"provider": "OPEN_AI", "base_url": "http://host/v1"}, "base_url has to be https"),
         ({"provider": "GEMINI"}, "provider: "),
     ],
@@ -188,6 +200,40 @@ async def test_what_could_not_work_is_refused_before_anything_is_sent(
     assert said in refusal["message"]
     assert refusal["next"]
     assert await names(ax) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "place", "line"),
+    [
+        (
+            {"provider": "AWS_BEDROCK", "provider_metadata": {"role_arn": ROLE, "region": "eu-west-3"}},
+            {"kind": "AWS", "role_arn": ROLE, "region": "eu-west-3"},
+            f"AWS_BEDROCK at https://bedrock-runtime.eu-west-3.amazonaws.com as '{ROLE}'",
+        ),
+        (
+            {"provider": "AWS_BEDROCK", "provider_metadata": {"role_arn": ROLE, "external_id": "team-7"}},
+            {"kind": "AWS", "role_arn": ROLE, "external_id": "team-7"},
+            f"AWS_BEDROCK at the provider's own address as '{ROLE}'",
+        ),
+        (
+            {"provider": "VERTEX_AI", "provider_metadata": {"project_id": "my-project-1", "location": "europe-west4"}},
+            {
+                "kind": "GCP",
+                "project_id": "my-project-1",
+                "location": "europe-west4",
+                "project_access_label": "my-project-1",
+            },
+            "VERTEX_AI at https://europe-west4-aiplatform.googleapis.com/v1/projects/my-project-1/",
+        ),
+        ({"provider": "AWS_BEDROCK"}, None, "AWS_BEDROCK at the provider's own address"),
+    ],
+)
+async def test_a_tool_takes_the_place_of_a_clouds_models(
+    ax: Caller, given: dict[str, Any], place: dict[str, str] | None, line: str
+) -> None:
+    told = await ax.ask("create_integration", name="cloud", model_names=["m"], test=False, **given)
+    assert told["integration"].get("provider_metadata") == place
+    assert line in await ax.read("list_integrations")
 
 
 @pytest.mark.over_http("create_integration", "list_integrations")

@@ -213,6 +213,14 @@ async def test_an_integration_is_made_without_a_test_and_its_key_is_sent_itself(
             "create_integration", name="far", provider="CUSTOM", base_url="https://host/v1", model_names=["m"]
         )
         assert told["tested"] is False
+        aws: dict[str, Any] = {"provider": "AWS_BEDROCK", "model_names": ["m"]}
+        role = {"role_arn": "arn:aws:iam::123456789012:role/judges"}
+        refusal = await arize.refused(
+            "create_integration", name="b", provider_metadata=role | {"region": "eu-west-3"}, **aws
+        )
+        assert refusal["message"] == "Arize AX takes no region of AWS_BEDROCK."
+        told = await arize.ask("create_integration", name="b", provider_metadata=role, **aws)
+        assert told["integration"]["provider_metadata"] == role | {"kind": "AWS"}
     assert not [one for one in stand_in.forwarder.asked if one.endswith("/check")]
 
 

@@ -16,7 +16,7 @@ from assaykit.engine.store.definitions import evaluators, integrations
 from assaykit.engine.validation import run_configurations
 from assaykit.errors import Invalid
 from assaykit.importing import imported
-from assaykit.judge.providers import provider_parameters
+from assaykit.judge.providers import cloud_places, cloud_signatures, provider_parameters
 from assaykit.judge.providers.calls import Line
 from assaykit.judge.providers.chat import chat_model
 from assaykit.judge.providers.models import ChatModel, Endpoint
@@ -194,9 +194,10 @@ class Models:
         structured_output: bool = True,
     ) -> Endpoint:
         """The address and the settings of a model, without its key."""
+        base_url = credentials.address(access.base_url, self.environment)
         return Endpoint(
             provider=access.provider,
-            base_url=credentials.address(access.base_url, self.environment),
+            base_url=cloud_places.address(access.provider, base_url, access.provider_metadata),
             key=None,
             key_name=credentials.described(access.secret_ref),
             model=model,
@@ -205,6 +206,7 @@ class Models:
             structured_output=structured_output,
             headers=access.headers,
             provider_headers=provider_headers,
+            aws_place=cloud_places.aws_place(access.provider_metadata),
         )
 
     def _of_judge(self, access: integrations.Access, config: TemplateConfig) -> Endpoint:
@@ -230,13 +232,14 @@ class Models:
     async def _priced(self, access: integrations.Access, endpoint: Endpoint) -> Priced:
         """The model at the endpoint, with its key and its price."""
         key = await self._key(access)
-        endpoint = replace(endpoint, key=key)
+        identity = _identity(endpoint)
+        endpoint = await anyio.to_thread.run_sync(cloud_signatures.located, replace(endpoint, key=key))
         transport = self._transport or await self._ready_transport()
-        place = (access.provider, endpoint.base_url, access.secret_ref)
+        place = (access.provider, endpoint.base_url, endpoint.aws_place.role_arn or access.secret_ref)
         gate = self._gates.setdefault(place, Gate(self._concurrency, self._calls_a_second))
         rate = await anyio.to_thread.run_sync(self.prices.rate, access.provider, endpoint.model)
         max_tokens = endpoint.params.max_tokens or endpoint.params.max_completion_tokens
-        return Priced(chat_model(endpoint, Line(transport, gate)), rate, _identity(endpoint), max_tokens)
+        return Priced(chat_model(endpoint, Line(transport, gate)), rate, identity, max_tokens)
 
     async def _ready_transport(self) -> Transport:
         # This imports aiohttp, which takes as long as all other imports of the engine together.

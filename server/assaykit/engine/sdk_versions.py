@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from assaykit.judge.providers.registry import PROVIDERS
 from assaykit.wire.evaluators import EvaluatorVersion, InvocationParams, ManagedCodeConfig, StaticParam, TemplateConfig
 from assaykit.wire.experiments import Experiment, ExperimentRun
-from assaykit.wire.integrations import AiIntegration
+from assaykit.wire.integrations import AiIntegration, AwsProviderMetadata
 from assaykit.wire.projects import Project
 from assaykit.wire.prompts import Prompt, PromptVersion
 from assaykit.wire.runs import TaskRun
@@ -58,6 +58,7 @@ class Until(NamedTuple):
 
 
 KNOWN_SINCE: Mapping[type[BaseModel], Mapping[str, int]] = {
+    AwsProviderMetadata: {"region": TOLERANT},
     Evaluation: {"metadata": TOLERANT},
     EvaluatorVersion: {"remote_config": TOLERANT},
     Experiment: {"integration_id": 41, "space_id": 44},
@@ -83,6 +84,7 @@ NEEDED: Mapping[type[BaseModel], Mapping[str, Until]] = {
         "created_by_user_id": _NOTHING,
     },
     AnnotatorUser: {"id": _NOTHING, "email": _NOTHING},
+    AwsProviderMetadata: {"role_arn": _NOTHING},
     Experiment: {"dataset_id": Until(42, ""), "dataset_version_id": Until(42, "")},
     ExperimentRun: {"example_id": Until(44, "")},
     Prompt: {"created_by_user_id": _NOTHING},

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from assaykit.errors import Invalid
 from assaykit.figures import dollars
 from assaykit.foreign import as_word, exactly
+from assaykit.judge.providers import cloud_places
 from assaykit.judge.providers.prices import Estimate, Prices, estimate
 from assaykit.judge.providers.registry import PROVIDERS
 from assaykit.planning.costs import characters_of, integration_of, rate_of
@@ -266,12 +267,20 @@ class Hosts:
         return host_of(await self.integration(integration_id))
 
 
+def place_address(integration: AiIntegration) -> str | None:
+    """The address of the cloud's place that the integration names, if it names one."""
+    metadata = integration.provider_metadata
+    told = {} if metadata is None else metadata.model_dump(exclude_none=True)
+    is_whole = integration.provider != "VERTEX_AI" or {"project_id", "location"} <= told.keys()
+    return cloud_places.address(integration.provider, None, told) if is_whole else None
+
+
 def host_of(integration: AiIntegration | None) -> str:
     """The host of an integration's models, without user and password; else the provider's name."""
     if integration is None:
         return "an unknown host"
     row = PROVIDERS.get(integration.provider)
-    address = integration.base_url or (None if row is None else row.own_url)
+    address = integration.base_url or (None if row is None else row.own_url) or place_address(integration)
     try:
         parts = urlsplit(address or "")
         port = "" if parts.port is None else f":{parts.port}"

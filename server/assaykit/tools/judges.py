@@ -64,7 +64,7 @@ async def list_judges(
     overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """List a space's judges and code evaluators, and the catalogue of ready-made judges.
+    """List a space's judges and code evaluators, and the ready-made ones.
 
     Source: REST v2 `GET /v2/evaluators`, `GET /v2/evaluator-templates`.
     Raises: NotFound, Invalid.
@@ -124,7 +124,7 @@ async def create_judge(
     new_version: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """Create a judge: from the catalogue, from your own template and choices, or a code evaluator.
+    """Create a judge from the catalogue, a template and choices, or code.
 
     Source: REST v2 `POST /v2/evaluators`, `POST /v2/evaluators/{id}/versions`.
     Raises: Invalid, NotFound, Conflict.

@@ -52,7 +52,7 @@ async def list_projects(
     overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """List the projects whose traces can be scored.
+    """List the projects with traces to score.
 
     Source: REST v2 `GET /v2/projects`.
     Raises: Invalid.
@@ -160,7 +160,7 @@ async def get_trace(
     limit: Limit = 100,
     space: SpaceName = None,
 ) -> Reply:
-    """Show a trace as a tree of spans, each with input, output, verdicts and explanations.
+    """Show a trace as a tree of spans with input, output, verdicts, explanations.
 
     Source: REST v2 `POST /v2/spans`.
     Raises: NotFound, Invalid.

@@ -6,7 +6,7 @@ A key is write-only: a reply holds only `has_api_key`.
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 from assaykit.wire.bodies import AnyCase, Name, Page, ReplyBody, RequestBody, Timestamp
 
@@ -72,6 +72,28 @@ class UpdateAiIntegrationRequest(RequestBody):
     scopings: list[Scoping] | None = None
 
 
+class AwsProviderMetadata(ReplyBody):
+    """The role and the region of an integration of AWS_BEDROCK. Arize AX has no `region` here."""
+
+    kind: Annotated[Literal["AWS"], AnyCase] = "AWS"
+    role_arn: str | None = None
+    external_id: str | None = None
+    region: str | None = None
+
+
+class GcpProviderMetadata(ReplyBody):
+    """The project and the location of an integration of VERTEX_AI. The label is shown and has no effect."""
+
+    kind: Annotated[Literal["GCP"], AnyCase] = "GCP"
+    project_id: str | None = None
+    location: str | None = None
+    project_access_label: str | None = None
+
+
+ProviderMetadata = AwsProviderMetadata | GcpProviderMetadata
+PROVIDER_METADATA: TypeAdapter[ProviderMetadata] = TypeAdapter(ProviderMetadata)
+
+
 class AiIntegration(ReplyBody):
     """One integration. `base_url` None means the provider's own."""
 
@@ -85,6 +107,7 @@ class AiIntegration(ReplyBody):
     enable_default_models: bool | None = None
     function_calling_enabled: bool | None = None
     auth_type: AuthType | None = None
+    provider_metadata: ProviderMetadata | None = None
     created_at: Timestamp | None = None
     updated_at: Timestamp | None = None
 

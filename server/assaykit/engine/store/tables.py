@@ -192,11 +192,11 @@ integrations = _noun(
     Column("headers", JSON),
     Column("function_calling", Boolean, nullable=False, server_default=text("1")),
     Column("default_models", Boolean, nullable=False, server_default=text("1")),
+    Column("provider_metadata", JSON),
 )
-"""`secret_ref` names the place of the key (`env:OPENAI_API_KEY`, `kept:file:ID`). Keys are never stored, nor are
-headers that hold one.
-`base_url` is an address, or for an integration from the environment the name of a variable (`env:OPENAI_BASE_URL`)
-that each process resolves by its own environment."""
+"""`secret_ref` names the place of the key (`env:OPENAI_API_KEY`, `kept:file:ID`). Neither keys nor headers that hold
+one are stored. `base_url` is an address, or for an integration from the environment the name of a variable
+(`env:OPENAI_BASE_URL`) that each process resolves by its own environment."""
 
 evaluators = _noun(
     "evaluators",

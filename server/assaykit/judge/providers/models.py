@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from assaykit.judge.providers.cloud_places import AwsPlace
 from assaykit.judge.verdicts import Unscored
 from assaykit.wire.invocation import InvocationParams, ToolConfig
 from assaykit.wire.prompts import LlmMessage, ToolCall
@@ -30,6 +31,8 @@ class Endpoint:
     """Further headers, none of them a credential."""
     provider_headers: Mapping[str, str] = field(default_factory=dict[str, str])
     """The headers of parameters that only this provider has. They replace its usual headers."""
+    aws_place: AwsPlace = field(default_factory=AwsPlace)
+    """The role and the region for Bedrock."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,8 @@ class ProviderApi:
     """The request for a conversation."""
     hear: Callable[[dict[str, Any]], Completion | Unscored]
     """The completion in an answer to a conversation."""
-    sign: calls.Signer | None = None
-    """The headers that sign one call; None for an API whose key is in a header."""
+    signer: Callable[[Endpoint], calls.Signer] | None = None
+    """The signer of the endpoint's calls; None for an API whose key is in a header."""
 
 
 Memory = dict[tuple[str, str | None, str], Learnt]
@@ -69,6 +69,7 @@ class FallbackModel:
         self._api = api
         self._learnt = memory.setdefault((endpoint.provider, endpoint.base_url, endpoint.model), Learnt())
         self._target = self._addressed()
+        self._sign = None if api.signer is None else api.signer(endpoint)
 
     def within(self, may_go: Callable[[], bool]) -> "GuardedModel":
         """The same model, whose calls are made only if `may_go()` is true when they leave the gate."""
@@ -103,7 +104,7 @@ class FallbackModel:
         lacking: set[str] = self._learnt.refused & refused_traits.TOKEN_LIMITS.keys()
         while True:
             body = refused_traits.without(whole, lacking)
-            request = calls.Request(url, headers, body, self._api.sign)
+            request = calls.Request(url, headers, body, self._sign)
             answer = await calls.post(self._line, self._endpoint, request, may_go)
             if isinstance(answer, Unscored):
                 return answer
@@ -139,7 +140,7 @@ class FallbackModel:
         schema: Mapping[str, Any] | None,
         may_go: Callable[[], bool],
     ) -> ModelReply | Unscored:
-        question = _Question(self._api, self._endpoint, target, prompt, schema, self._ways(schema))
+        question = _Question(self._api, self._endpoint, target, prompt, schema, self._ways(schema), self._sign)
         question.dropped |= self._learnt.refused - set(question.ways)
         while True:
             answer = await calls.post(self._line, self._endpoint, question.request(), may_go, question.in_plain_text)
@@ -168,12 +169,14 @@ class _Question:
         prompt: str,
         schema: Mapping[str, Any] | None,
         ways: list[OutputMode],
+        sign: calls.Signer | None,
     ) -> None:
         self._api = api
         self._endpoint = endpoint
         self._target = target
         self._prompt = prompt
         self._schema = schema
+        self._sign = sign
         self.ways: list[OutputMode] = ways
         self.dropped: set[str] = set()
         self.lacking: dict[str, bool] = {}
@@ -183,7 +186,7 @@ class _Question:
         """The request in the present mode."""
         url, headers = self._target
         self._sent = self._body()
-        return calls.Request(url, headers, self._sent, self._api.sign)
+        return calls.Request(url, headers, self._sent, self._sign)
 
     def traits(self) -> set[str]:
         """The traits of the request that was made last."""

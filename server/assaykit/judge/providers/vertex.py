@@ -7,4 +7,4 @@ from dataclasses import replace
 
 from assaykit.judge.providers import cloud_signatures, openai
 
-API = replace(openai.API, sign=cloud_signatures.google)
+API = replace(openai.API, signer=cloud_signatures.google)

@@ -104,7 +104,7 @@ async def list_datasets(
     overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """List the datasets of a space, newest first.
+    """List a space's datasets, newest first.
 
     Source: REST v2 `GET /v2/datasets`.
     Raises: Invalid.
@@ -128,7 +128,7 @@ async def get_dataset(
     overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """Show a dataset: versions, columns, and examples with ids; the newest version unless named.
+    """Show a dataset: versions, columns, examples with ids; the newest unless named.
 
     Source: REST v2 `GET /v2/datasets/{id}`, `GET /v2/datasets/{id}/examples`.
     Raises: NotFound, Ambiguous, Invalid.

@@ -8,9 +8,10 @@ from assaykit import redaction
 from assaykit.api.client import path
 from assaykit.errors import AssayError, Invalid, Unsupported
 from assaykit.foreign import as_word, exactly
+from assaykit.judge.providers import cloud_places
 from assaykit.judge.providers.registry import OFFERED, PROVIDERS
 from assaykit.names import INTEGRATION
-from assaykit.planning.disclosures import Disclosure, ModelCalls
+from assaykit.planning.disclosures import Disclosure, ModelCalls, place_address
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.listing import list_named, name_or_id
@@ -30,6 +31,7 @@ else:
     ModelProvider = Literal[OFFERED]
 KeyVariable = Annotated[str | None, Field(description="NAME of the variable, never the key")]
 BaseUrl = Annotated[str | None, Field(description="https or loopback")]
+Place = Annotated[dict[str, str] | None, Field(description="{region, role_arn} or {project_id, location}")]
 
 
 class WantedIntegration(NamedTuple):
@@ -41,11 +43,19 @@ class WantedIntegration(NamedTuple):
     entry: str | None
     base_url: str | None
     model_names: list[str] | None
+    metadata: dict[str, str] | None
+    """The role and region of AWS_BEDROCK, or the project of VERTEX_AI."""
 
     @property
     def url(self) -> str:
-        """The address at which its models are called."""
-        return self.base_url or PROVIDERS[self.provider].own_url or ""
+        """The address at which its models are called; empty if only the AWS configuration tells it."""
+        at = cloud_places.address(self.provider, self.base_url, self.metadata)
+        return at or PROVIDERS[self.provider].own_url or ""
+
+    @property
+    def origin(self) -> str:
+        """The origin of the address, for a sentence."""
+        return keys.origin(self.url) if self.url else f"the provider {self.provider}"
 
     @property
     def model(self) -> str:
@@ -60,7 +70,7 @@ async def _wanted(here: Session, asked_for: WantedIntegration, *, is_tested: boo
     Raises:
         Invalid, Unsupported: an argument is missing, does not fit the others or is a key, or the backend lacks it.
     """
-    name, provider, key_variable, keyring_entry, base_url, model_names = asked_for
+    name, provider, key_variable, keyring_entry, base_url, model_names, place = asked_for
     environment = here.settings.environment
     on_ax = not await here.api.has_engine_routes()
     keys.refuse_keys(name=name, keyring_entry=keyring_entry)
@@ -68,11 +78,9 @@ async def _wanted(here: Session, asked_for: WantedIntegration, *, is_tested: boo
     if key_variable is not None and keyring_entry is not None:
         raise Invalid("An integration has one key.", "Pass key_variable or keyring_entry, not both.")
     usual = PROVIDERS[provider].environment
-    if usual is None and (url is None or not model_names):
-        raise Invalid(
-            f"A {provider} integration needs base_url and model_names: it has no usual ones.",
-            "Pass the address that ends before /chat/completions, and at least one model.",
-        )
+    metadata = None if place is None else _checked_place(provider, place, on_ax=on_ax)
+    if usual is None:
+        _refuse_incomplete(provider, cloud_places.address(provider, url, metadata), model_names)
     if on_ax and url is not None and keys.is_local(url):
         raise Invalid("Arize AX calls models from its own side and cannot reach loopback.", "Pass an https address.")
     if on_ax and keyring_entry is not None:
@@ -81,10 +89,34 @@ async def _wanted(here: Session, asked_for: WantedIntegration, *, is_tested: boo
     if keyring_entry is None and (key_variable is not None or usual is not None):
         named = key_variable or (usual.key_variable if usual else "")
         variable = keys.checked_variable(named, environment, must_be_set=is_tested or on_ax)
-    found = asked_for._replace(variable=variable, base_url=url)
+    found = asked_for._replace(variable=variable, base_url=url, metadata=metadata)
     if variable is not None:
         keys.refuse_elsewhere(variable, found.url, environment)
     return found
+
+
+def _checked_place(provider: ModelProvider, place: dict[str, str], *, on_ax: bool) -> dict[str, str]:
+    """The place of a cloud's models, checked and with its kind."""
+    keys.refuse_keys(project_access_label=place.get(cloud_places.LABEL))
+    metadata = cloud_places.checked(provider, {"kind": cloud_places.kind_of(provider), **place})
+    if on_ax and "region" in metadata:
+        raise Unsupported("Arize AX takes no region of AWS_BEDROCK.", "Leave region out, or pass the base_url of one.")
+    return metadata
+
+
+def _refuse_incomplete(provider: ModelProvider, address: str | None, model_names: list[str] | None) -> None:
+    """Refuse a provider without usual models that was given no model, or no address although it needs one."""
+    is_bedrock = provider == "AWS_BEDROCK"
+    if model_names and (address is not None or is_bedrock):
+        return
+    if is_bedrock:
+        raise Invalid("An AWS_BEDROCK integration needs model_names.", "Pass at least one model.")
+    raise Invalid(
+        f"A {provider} integration needs base_url and model_names: it has no usual ones.",
+        "Pass provider_metadata with project_id and location in place of base_url, and at least one model."
+        if PROVIDERS[provider].is_signed
+        else "Pass the address that ends before /chat/completions, and at least one model.",
+    )
 
 
 async def _consented(
@@ -104,7 +136,7 @@ async def _consented(
         return Consent(answer.yes, f"{answer.refusal}.")
     if on_ax or not is_tested:
         return Consent(is_given=True)
-    test = ModelCalls(wanted.model, keys.origin(wanted.url), 1)
+    test = ModelCalls(wanted.model, wanted.origin, 1)
     spending = Disclosure(1, "tests", [test])
     return await consent(here, ctx, f"Test integration {quoted(wanted.name)}", spending, confirm_cost)
 
@@ -118,7 +150,7 @@ async def list_integrations(
     save_to: SaveTo = None,
     overwrite: bool = False,
 ) -> Reply:
-    """List where models are called: provider, address, models, and whether there is a key.
+    """List where models are called: provider, address, models, key or not.
 
     Source: REST v2 `GET /v2/ai-integrations`.
     Raises: Invalid.
@@ -151,6 +183,7 @@ async def create_integration(
     keyring_entry: str | None = None,
     base_url: BaseUrl = None,
     model_names: list[str] | None = None,
+    provider_metadata: Place = None,
     test: bool = True,
     confirm_cost: CostConfirmation = None,
 ) -> Reply:
@@ -159,7 +192,7 @@ async def create_integration(
     Source: REST v2 `POST /v2/ai-integrations`; on the engine `POST /x/ai-integrations/{id}/check`.
     Raises: Invalid, Conflict, Unsupported.
     """
-    asked_for = WantedIntegration(name, provider, key_variable, keyring_entry, base_url, model_names)
+    asked_for = WantedIntegration(name, provider, key_variable, keyring_entry, base_url, model_names, provider_metadata)
     wanted = await _wanted(here, asked_for, is_tested=test)
     agreed = await _consented(here, ctx, wanted, confirm_cost, is_tested=test)
     if not agreed.is_given:
@@ -170,6 +203,7 @@ async def create_integration(
         api_key=await _key(here, wanted),
         base_url=wanted.base_url,
         model_names=wanted.model_names,
+        provider_metadata=wanted.metadata,
     )
     made = await here.api.post("/v2/ai-integrations", AiIntegration, body)
     here.names.forget()
@@ -215,9 +249,9 @@ async def _checked(here: Session, made: AiIntegration, wanted: WantedIntegration
         return checked
     await here.api.delete(at)
     here.names.forget()
+    where = keys.shown_url(wanted.url) if wanted.url else wanted.origin
     raise Invalid(
-        f"{as_word(wanted.model)} did not answer at {keys.shown_url(wanted.url)}, so nothing was kept: "
-        f"{checked.detail}",
+        f"{as_word(wanted.model)} did not answer at {where}, so nothing was kept: {checked.detail}",
         _remedy(wanted),
     )
 
@@ -230,6 +264,7 @@ def _remedy(wanted: WantedIntegration) -> str:
 
 
 def _facts(one: AiIntegration) -> dict[str, Any]:
+    metadata = one.provider_metadata
     return {
         "id": one.id,
         "name": one.name,
@@ -237,6 +272,7 @@ def _facts(one: AiIntegration) -> dict[str, Any]:
         "base_url": None if one.base_url is None else keys.shown_url(one.base_url),
         "model_names": one.model_names or [],
         "has_api_key": bool(one.has_api_key),
+        **({} if metadata is None else {"provider_metadata": metadata.model_dump(exclude_none=True)}),
     }
 
 
@@ -244,5 +280,7 @@ def _line(one: AiIntegration) -> str:
     facts = _facts(one)
     models = ", ".join(quoted(model, 60) for model in facts["model_names"]) or "the provider's models"
     key = "has a key" if one.has_api_key else "no key"
-    where = facts["base_url"] or "the provider's own address"
+    where = facts["base_url"] or place_address(one) or "the provider's own address"
+    if role := facts.get("provider_metadata", {}).get("role_arn"):
+        where += f" as {as_word(role)}"
     return f"{quoted(one.name)} ({one.id}): {one.provider} at {where}; {models}; {key}"

@@ -47,7 +47,7 @@ async def list_prompts(
     overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """List the prompts of a space.
+    """List a space's prompts.
 
     Source: REST v2 `GET /v2/prompts`.
     Raises: Invalid.
@@ -87,7 +87,7 @@ def _line(prompt: Prompt) -> str:
 async def get_prompt(
     here: Here, prompt: PromptName = None, version: Version = None, label: str | None = None, space: SpaceName = None
 ) -> Reply:
-    """Show a prompt's messages: of its newest version, or of the named or labelled one.
+    """Show a prompt's messages, also of a named or labelled version.
 
     Source: REST v2 `GET /v2/prompts/{id}`.
     Raises: NotFound, Invalid.

@@ -271,7 +271,7 @@ async def get_run(
 
 @tool("change")
 async def cancel_run(here: Here, run: RunIds) -> Reply:
-    """Stop one or several pending or running runs. What was scored stays.
+    """Stop pending or running runs. What was scored stays.
 
     Source: REST v2 `POST /v2/task-runs/{id}/cancel`.
     Raises: NotFound, Invalid.
@@ -321,7 +321,7 @@ async def wait_for_run(
     timeout: Annotated[int, Field(ge=1, le=LONGEST_WAIT_S)] = DEFAULT_WAIT_S,  # noqa: ASYNC109
     poll_interval: Annotated[float, Field(ge=0.1, le=60)] = 1.0,
 ) -> Reply:
-    """Wait until a run ends, or several; "still running" after timeout: call again.
+    """Wait until runs end; "still running" after timeout: call again.
 
     Source: REST v2 `GET /v2/task-runs/{id}`.
     Raises: NotFound, Invalid.

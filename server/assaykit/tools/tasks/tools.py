@@ -175,7 +175,7 @@ async def get_task(
     task: str | None = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Show a task: target, evaluators, mappings, filter, when it runs, last three runs.
+    """Show a task: target, evaluators, mappings, filter, schedule, last three runs.
 
     Source: REST v2 `GET /v2/tasks/{id}`, `GET /v2/tasks/{id}/runs`.
     Raises: NotFound, Ambiguous.

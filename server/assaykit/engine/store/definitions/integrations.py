@@ -13,8 +13,10 @@ from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
 from assaykit.engine.store.tables import evaluator_versions, evaluators, integrations, tasks
 from assaykit.engine.store.times import moment
 from assaykit.errors import Conflict, Invalid, Unsupported
+from assaykit.judge.providers import cloud_places
 from assaykit.judge.providers.registry import ADOPTED, PROVIDERS, FromEnvironment, Provider
 from assaykit.wire.integrations import (
+    PROVIDER_METADATA,
     AiIntegration,
     AiIntegrationPage,
     CreateAiIntegrationRequest,
@@ -33,6 +35,7 @@ _COLUMNS = {
     "headers": "headers",
     "enable_default_models": "default_models",
     "function_calling_enabled": "function_calling",
+    "provider_metadata": "provider_metadata",
 }
 """Maps the fields of an update to the columns that they change."""
 
@@ -52,6 +55,7 @@ class Access(NamedTuple):
     headers: Mapping[str, str]
     function_calling: bool
     model_names: Sequence[str]
+    provider_metadata: Mapping[str, str] | None = None
 
 
 def unadopted(connection: sa.Connection, environment: Mapping[str, str]) -> Sequence[tuple[Provider, FromEnvironment]]:
@@ -124,6 +128,7 @@ def access(connection: sa.Connection, integration_id: str) -> Access:
         row.headers or {},
         row.function_calling,
         row.model_names,
+        row.provider_metadata,
     )
 
 
@@ -134,12 +139,14 @@ def create(
 
     Raises:
         Conflict: there is an integration of this name.
-        Invalid: `api_key` cannot be a key or a reference, a header holds a key, or the address is unsafe.
+        Invalid: `api_key` cannot be a key or a reference, a header holds a key, the address is unsafe, or
+            `provider_metadata` does not fit the provider or the address.
         Unsupported: a field or a provider that the engine does not support.
     """
     _refuse_unsupported(wanted)
     _refuse_taken(connection, wanted.name)
-    _check_provider(wanted.provider, wanted.base_url)
+    metadata = _checked_metadata(wanted.provider, wanted.provider_metadata)
+    _check_provider(wanted.provider, wanted.base_url, metadata)
     now = clock.now_ns()
     row = connection.execute(
         integrations.insert()
@@ -153,6 +160,7 @@ def create(
             headers=credentials.check_headers(wanted.headers) if wanted.headers else sa.null(),
             function_calling=wanted.function_calling_enabled is not False,
             default_models=bool(wanted.enable_default_models),
+            provider_metadata=metadata or sa.null(),
             created_ns=now,
             updated_ns=now,
         )
@@ -168,7 +176,7 @@ def update(
     environment: Mapping[str, str],
     clock: Clock,
 ) -> AiIntegration:
-    """Change the given fields; null removes the key, the base URL or the headers.
+    """Change the given fields; null removes the key, the base URL, the headers or the provider's metadata.
 
     A kept key is bound to its address and headers, so a change of them without `api_key` drops it.
 
@@ -186,12 +194,16 @@ def update(
     if wanted.name is not None and wanted.name != row.name:
         _refuse_taken(connection, wanted.name)
     provider, base_url = values.get("provider", row.provider), values.get("base_url", row.base_url)
-    _check_provider(provider, base_url)
+    metadata = _checked_metadata(provider, values.get("provider_metadata", row.provider_metadata))
+    if "provider_metadata" in values:
+        values["provider_metadata"] = metadata or sa.null()
+    _check_provider(provider, base_url, metadata)
     moves = (provider, base_url) != (row.provider, row.base_url)
     headers = wanted.headers if "headers" in values else row.headers
     if raw_keys.is_kept(row.secret_ref) and (moves or (headers or {}) != (row.headers or {})):
         values.setdefault("secret_ref", None)
-    if moves and row.secret_ref is not None and "secret_ref" not in values:
+    is_sent = not (PROVIDERS[row.provider].is_signed and PROVIDERS[provider].is_signed)
+    if moves and is_sent and row.secret_ref is not None and "secret_ref" not in values:
         raise Invalid(
             "The change of provider or base_url would send the stored key to a new address.",
             "Send api_key in the same request, or null to remove the key.",
@@ -264,12 +276,18 @@ def _reference(api_key: str | None, environment: Mapping[str, str]) -> str | Non
     return None
 
 
-def _check_provider(provider: ProviderName, base_url: str | None) -> None:
+def _checked_metadata(provider: ProviderName, metadata: Mapping[str, Any] | None) -> dict[str, str] | None:
+    return None if metadata is None else cloud_places.checked(provider, metadata)
+
+
+def _check_provider(provider: ProviderName, base_url: str | None, metadata: Mapping[str, str] | None) -> None:
     known = PROVIDERS[provider]
     if known.api is None:
         raise Unsupported(f"The embedded engine cannot call models of {provider}.", known.instead)
-    if known.own_url is None and base_url is None:
-        raise Invalid(f"{provider} has no address of its own.", "Send base_url.")
+    address = cloud_places.address(provider, base_url, metadata)
+    if known.own_url is None and address is None and provider != "AWS_BEDROCK":
+        instead = "Send base_url, or provider_metadata." if known.is_signed else "Send base_url."
+        raise Invalid(f"{provider} has no address of its own.", instead)
 
 
 def _refuse_unsupported(wanted: CreateAiIntegrationRequest | UpdateAiIntegrationRequest) -> None:
@@ -278,8 +296,6 @@ def _refuse_unsupported(wanted: CreateAiIntegrationRequest | UpdateAiIntegration
             f"The embedded engine does not support auth_type {wanted.auth_type}.",
             "Leave auth_type out; requests then send the key.",
         )
-    if wanted.provider_metadata:
-        raise Unsupported("The embedded engine does not use provider_metadata.", "Leave it out.")
     if any(scoping.organization_id or scoping.space_id for scoping in wanted.scopings or ()):
         raise Unsupported("The engine's integrations serve every space.", "Leave scopings out.")
 
@@ -305,6 +321,7 @@ def _integration(row: sa.Row[Any], environment: Mapping[str, str]) -> AiIntegrat
         enable_default_models=row.default_models,
         function_calling_enabled=row.function_calling,
         auth_type="DEFAULT",
+        provider_metadata=row.provider_metadata and PROVIDER_METADATA.validate_python(row.provider_metadata),
         created_at=moment(row.created_ns),
         updated_at=moment(row.updated_ns),
     )
