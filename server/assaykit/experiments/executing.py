@@ -295,6 +295,8 @@ async def execute(
             pool.stop()
 
     shape = shape or shape_of(row.columns for row in calls)
+    redaction.learn(redaction.secrets_in(settings.environment))
+    await redaction.complete()
     pool = WorkerPool(_start(plan, taken, shape, settings), keep, plan.concurrency, plan.timeout_s, progress.begin)
     failed: AssayError | None = None
     if left:
@@ -318,7 +320,6 @@ async def execute(
 
 
 def _start(plan: ExperimentPlan, taken: Sequence[str], shape: DatasetShape, settings: Settings) -> Start:
-    redaction.learn(redaction.secrets_in(settings.environment))
     asked, folder = plan.request(taken, shape), plan.functions[0].file.parent
     return partial(Worker.open, plan.python, asked, folder, environment(settings.environment))
 
