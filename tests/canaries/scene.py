@@ -107,7 +107,9 @@ class Scene:
             "MY_GATEWAY_KEY": self.secret("key of a provider in another variable"),
             "GH_TOKEN": self.secret("key in an exception of a function"),
             "SERVICE_SECRET": self.secret("key in outputs of a function"),
-            "SAID_BY_FUNCTIONS": self.told("key in an exception of a function", "key in outputs of a function"),
+            "SAID_BY_FUNCTIONS": self.told(
+                "key in an exception of a function", "key in outputs of a function", "key that was sent itself"
+            ),
         }
 
     @asynccontextmanager

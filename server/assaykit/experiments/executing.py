@@ -295,9 +295,8 @@ async def execute(
             pool.stop()
 
     shape = shape or shape_of(row.columns for row in calls)
-    redaction.learn(redaction.secrets_in(settings.environment))
-    await redaction.complete()
-    pool = WorkerPool(_start(plan, taken, shape, settings), keep, plan.concurrency, plan.timeout_s, progress.begin)
+    start = await _start(plan, taken, shape, settings)
+    pool = WorkerPool(start, keep, plan.concurrency, plan.timeout_s, progress.begin)
     failed: AssayError | None = None
     if left:
         async with anyio.create_task_group() as group:
@@ -319,7 +318,9 @@ async def execute(
     return Ran(found, pool.ready, resumed, stopping, shown, len(pool.again), made, changes(before, made), shape)
 
 
-def _start(plan: ExperimentPlan, taken: Sequence[str], shape: DatasetShape, settings: Settings) -> Start:
+async def _start(plan: ExperimentPlan, taken: Sequence[str], shape: DatasetShape, settings: Settings) -> Start:
+    redaction.learn(redaction.secrets_in(settings.environment))
+    await redaction.complete()
     asked, folder = plan.request(taken, shape), plan.functions[0].file.parent
     return partial(Worker.open, plan.python, asked, folder, environment(settings.environment))
 
