@@ -295,8 +295,7 @@ async def execute(
             pool.stop()
 
     shape = shape or shape_of(row.columns for row in calls)
-    start = await _start(plan, taken, shape, settings)
-    pool = WorkerPool(start, keep, plan.concurrency, plan.timeout_s, progress.begin)
+    pool = WorkerPool(_start(plan, taken, shape, settings), keep, plan.concurrency, plan.timeout_s, progress.begin)
     failed: AssayError | None = None
     if left:
         async with anyio.create_task_group() as group:
@@ -318,9 +317,8 @@ async def execute(
     return Ran(found, pool.ready, resumed, stopping, shown, len(pool.again), made, changes(before, made), shape)
 
 
-async def _start(plan: ExperimentPlan, taken: Sequence[str], shape: DatasetShape, settings: Settings) -> Start:
+def _start(plan: ExperimentPlan, taken: Sequence[str], shape: DatasetShape, settings: Settings) -> Start:
     redaction.learn(redaction.secrets_in(settings.environment))
-    await redaction.complete()
     asked, folder = plan.request(taken, shape), plan.functions[0].file.parent
     return partial(Worker.open, plan.python, asked, folder, environment(settings.environment))
 
@@ -333,6 +331,7 @@ def _made_of(pool: WorkerPool) -> Content:
 async def _failure(pool: WorkerPool, left: Sequence[PendingCall]) -> AssayError | None:
     """Make the calls and return the error, if any. Raised in the task group, it would arrive in an exception group."""
     try:
+        await redaction.complete()
         await pool.run(left)
     except AssayError as error:
         return error
