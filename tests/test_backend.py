@@ -8,7 +8,12 @@ from pathlib import Path
 import anyio
 import pytest
 from mcp import Client
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from tests.caller import Caller, serving
+from tests.loopback import Served
 
 from assaykit.backend import connect
 from assaykit.errors import Invalid, Unauthorized
@@ -163,6 +168,24 @@ async def test_a_client_of_ax_says_so_and_opens_no_store(settings: Settings) -> 
     async with connect(replace(settings, backend="ax", ax_key="ak-planted-4711")) as api:
         assert api.backend == "ax"
     assert not settings.home.exists()
+
+
+async def test_words_of_ax_lose_a_key_that_an_engine_on_the_data_folder_keeps(settings: Settings) -> None:
+    key = "sesame-plain-7341"
+
+    async def refuse(request: Request) -> Response:
+        return JSONResponse({"detail": f"not with {key}"}, 400)
+
+    with Served(Starlette(routes=[Route("/{rest:path}", refuse)])) as served:
+        port = served.address.rpartition(":")[2]
+        at = {"ARIZE_API_SCHEME": "http", "ARIZE_API_HOST": "127.0.0.1", "ARIZE_API_PORT": port, **KEYS}
+        far = Settings.from_environment({**at, "ASSAYKIT_HOME": str(settings.home)}, backend="ax")
+        async with connect(far) as api:
+            settings.home.mkdir(parents=True)
+            kept = json.dumps({"a": json.dumps({"key": key, "bound_to": "x"})})
+            (settings.home / "model-keys.json").write_text(kept, encoding="utf-8")
+            with pytest.raises(Invalid, match=r"not with \[secret\]"):
+                await api.get("/v2/spaces", SpacePage)
 
 
 async def test_the_store_is_made_by_the_first_request(settings: Settings) -> None:

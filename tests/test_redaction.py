@@ -15,7 +15,13 @@ KEY = 'top"secret/välue\\123'
 
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"_known": set[str](), "_pattern": None, "_needles": (), "_needles_in_bytes": ()}.items():
+    for name, value in {
+        "_known": set[str](),
+        "_pattern": None,
+        "_needles": (),
+        "_needles_in_bytes": (),
+        "_homes": (),
+    }.items():
         monkeypatch.setattr(redaction, name, value)
 
 

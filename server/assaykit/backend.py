@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 import httpx
 
+from assaykit import redaction
 from assaykit.api.client import DEADLINE_S, Api
 from assaykit.api.connection import connection_to
 from assaykit.api.in_process import InProcess
@@ -37,9 +38,12 @@ async def connect(settings: Settings) -> AsyncGenerator[Api]:
         Unauthorized: the backend is AX, and there is no key or one that no header can carry.
     """
     if settings.backend == "ax":
-        async with _remote(settings) as http:
-            connection = connection_to(settings.ax_url)
-            yield Api(http, "ax", deadline_s=settings.deadline_s or DEADLINE_S, connection=connection)
+        # AX, or an engine in its place, may repeat a key that an engine on this data folder has kept.
+        module = await imported("assaykit.engine.key_watch")
+        with redaction.asking(module.FileWatch(settings.home).new):
+            async with _remote(settings) as http:
+                connection = connection_to(settings.ax_url)
+                yield Api(http, "ax", deadline_s=settings.deadline_s or DEADLINE_S, connection=connection)
         return
     async with anyio.create_task_group() as group:
         engine = _LateEngine(settings)

@@ -1,15 +1,20 @@
 """Secrets that this process knows, and their removal from text.
 
 A key is learnt where it is read: from the environment at the start, or from the variable or keyring entry that an
-integration names. Log lines and errors of providers, backends and the user's code lose their keys before they are
-shown or kept.
+integration names. Another process may have kept a key that this process has not read, so `asking` names the homes of
+such keys. Log lines and errors of providers, backends and the user's code lose their keys before they are shown or
+kept.
 """
 
 import html
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
 from urllib.parse import unquote
+
+from anyio.lowlevel import EventLoopToken, current_token
 
 MARK = "[secret]"
 
@@ -35,8 +40,20 @@ _BACKSLASHES = r"\\+"
 _RUN = re.compile(r"[A-Za-z0-9]+")
 _SHORTEST_RUN = 4
 
+
+class _Home(NamedTuple):
+    """A home of secrets that other processes fill; `slow` belongs to the event loop of `loop`."""
+
+    quick: Callable[[], Iterable[str]]
+    slow: Callable[[], Awaitable[None]] | None
+    loop: EventLoopToken
+
+
+_homes: tuple[_Home, ...] = ()
+
 _known: set[str] = set()
-_pattern: re.Pattern[str] | None = None
+_pattern: tuple[int, re.Pattern[str]] | None = None
+"""The pattern for so many secrets. It takes a millisecond a secret, so the first text that may hold one makes it."""
 _needles: tuple[str, ...] = ()
 """A text that holds a known secret holds one of these; the search for them takes a fraction of the pattern's time."""
 _needles_in_bytes: tuple[bytes, ...] = ()
@@ -80,20 +97,52 @@ def _in_addresses(text: str) -> list[str]:
 
 def learn(secrets: Iterable[str]) -> None:
     """Strike these values out of text from now on, in every spelling that a log, a body or an address gives them."""
-    global _pattern, _needles, _needles_in_bytes  # noqa: PLW0603  (one process, one set of secrets)
+    global _needles, _needles_in_bytes  # noqa: PLW0603  (one process, one set of secrets)
     # A variable may have blanks around its key, and requests carry the key without them.
     bare = {secret.strip() for secret in secrets}
     new = {secret for secret in bare if len(secret) >= SHORTEST} - _known
     if not new:
         return
     _known.update(new)
-    # The longest first: one key may begin with another.
-    longest_first = sorted(_known, key=len, reverse=True)
-    spelt = {one: _in_hex(one) | _in_base64(one) for one in longest_first}
-    digits = [re.escape(one) for secret in longest_first for one in sorted(spelt[secret], key=len, reverse=True)]
-    _pattern = re.compile("|".join([*map(_escaped, longest_first), *digits]))
-    _needles = tuple({one for secret in _known for one in (_longest_run(secret), *spelt[secret])})
-    _needles_in_bytes = tuple(one.encode("utf-8", "replace") for one in _needles)
+    made = 0
+    # Several threads may learn at once: the last one to write has all secrets.
+    while made != len(_known):
+        known = tuple(_known)
+        made = len(known)
+        _needles = tuple({one for secret in known for one in (_longest_run(secret), *_in_digits(secret))})
+        _needles_in_bytes = tuple(one.encode("utf-8", "replace") for one in _needles)
+
+
+@contextmanager
+def asking(quick: Callable[[], Iterable[str]], slow: Callable[[], Awaitable[None]] | None = None) -> Generator[None]:
+    """Ask a home of secrets that other processes fill, until the block ends. Its secrets stay known after that.
+
+    Args:
+        quick: The secrets that are new since the last call. It is called now and before each text, so it must be fast,
+            and it must not raise.
+        slow: Learns the secrets whose home takes long to answer. `complete` awaits it.
+    """
+    global _homes  # noqa: PLW0603  (one process, one set of secrets)
+    home = _Home(quick, slow, current_token())
+    _homes = (*_homes, home)
+    _ask()
+    try:
+        yield
+    finally:
+        _homes = tuple(one for one in _homes if one is not home)
+
+
+async def complete() -> None:
+    """Learn the secrets of slow homes too. Await it before a foreign program runs whose words are kept."""
+    here = current_token()
+    for home in _homes:
+        if home.slow is not None and home.loop == here:
+            await home.slow()
+
+
+def _ask() -> None:
+    for home in _homes:
+        learn(home.quick())
 
 
 def struck(text: str) -> str:
@@ -103,16 +152,26 @@ def struck(text: str) -> str:
 
 def without_known(text: str) -> str:
     """The text with `[secret]` in place of each known secret. Text that only looks like a key may be a user's data."""
-    if _pattern is None or not any(one in text for one in _needles):
-        return text
-    return _pattern.sub(MARK, text)
+    _ask()
+    return _known_pattern().sub(MARK, text) if any(one in text for one in _needles) else text
 
 
 def body_without_known(body: bytes) -> bytes:
     """The body of an answer, in UTF-8, with `[secret]` in place of each known secret."""
+    _ask()
     if not any(one in body for one in _needles_in_bytes):
         return body
     return without_known(body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+
+def _known_pattern() -> re.Pattern[str]:
+    global _pattern  # noqa: PLW0603  (one process, one set of secrets)
+    if _pattern is None or _pattern[0] != len(_known):
+        # The longest first: one key may begin with another.
+        longest_first = sorted(_known.copy(), key=len, reverse=True)
+        digits = [re.escape(one) for secret in longest_first for one in sorted(_in_digits(secret), key=len)[::-1]]
+        _pattern = len(longest_first), re.compile("|".join([*map(_escaped, longest_first), *digits]))
+    return _pattern[1]
 
 
 def _escaped(secret: str) -> str:
@@ -145,6 +204,10 @@ def _longest_run(secret: str) -> str:
     """The longest part of a secret that no escape changes; an empty one is part of every text."""
     run = max(_RUN.findall(secret), key=len, default="")
     return run if len(run) >= _SHORTEST_RUN else ""
+
+
+def _in_digits(secret: str) -> set[str]:
+    return _in_hex(secret) | _in_base64(secret)
 
 
 def _in_hex(secret: str) -> set[str]:

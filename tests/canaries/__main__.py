@@ -1,4 +1,4 @@
-"""Plant twelve secrets, and look for them wherever assaykit writes, prints, answers or sends.
+"""Plant thirteen secrets, and look for them wherever assaykit writes, prints, answers or sends.
 
     python -m tests.canaries --json
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from http import HTTPStatus
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -106,7 +107,9 @@ class Scene:
             "MY_GATEWAY_KEY": self.secret("key of a provider in another variable"),
             "GH_TOKEN": self.secret("key in an exception of a function"),
             "SERVICE_SECRET": self.secret("key in outputs of a function"),
-            "SAID_BY_FUNCTIONS": self.told("key in an exception of a function", "key in outputs of a function"),
+            "SAID_BY_FUNCTIONS": self.told(
+                "key in an exception of a function", "key in outputs of a function", "key that was sent itself"
+            ),
         }
 
     @asynccontextmanager
@@ -187,7 +190,7 @@ async def play(folder: Path, canaries: Mapping[str, Canary]) -> Scene:
 async def _local(scene: Scene) -> None:
     """The embedded engine: models, functions, files, exports and commands."""
     both = ("usual key of a provider", "key of a provider in another variable")
-    said = scene.told(*both)
+    said = scene.told(*both, "key that was sent itself")
 
     def answer(prompt: str) -> dict[str, Any]:
         return {"label": "good", "explanation": said} if "good" in prompt else {"text": said}
@@ -196,6 +199,7 @@ async def _local(scene: Scene) -> None:
     refuses = ScriptedModel(answer, failures=statuses, failure_text=said, failure_headers={"x-said": said})
     with ScriptedModel(answer) as model, refuses as refusing:
         variables = scene.variables(**scene.keys(model.url))
+        await anyio.to_thread.run_sync(_kept, scene, variables, refusing.url)
         async with scene.server("local", variables) as ask:
             await _integrations(scene, ask, refusing.url)
             await _judged(ask)
@@ -220,7 +224,29 @@ async def _local(scene: Scene) -> None:
         scene.command(variables, "gate", *decided, "--junit", "gate.xml", "--markdown", "gate.md")
         scene.command(variables, "doctor")
         scene.received("the usual provider", model.requests, both[0])
-        scene.received("the gateway", refusing.requests, both[1])
+        scene.received("the gateway", refusing.requests, both[1], "key that was sent itself")
+
+
+def _kept(scene: Scene, variables: Mapping[str, str], gateway: str) -> None:
+    """An engine that is sent a key itself, and a gateway that repeats it. Other processes read the key later."""
+    key, raw = scene.secret("engine key"), scene.secret("key that was sent itself")
+    with scene.listener("keeper", {**variables, "ASSAYKIT_ENGINE_KEY": key}, "engine") as url:
+        headers = {"Authorization": f"Bearer {key}"}
+        with httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=60) as client:
+            there = {"name": "kept", "provider": "CUSTOM", "base_url": gateway, "model_names": ["m"], "api_key": raw}
+            made = client.post("/v2/ai-integrations", json=there)
+            assert made.status_code == HTTPStatus.CREATED, made.text
+            at = f"/v2/ai-integrations/{made.json()['id']}"
+            answers = [
+                made,
+                client.post("/v2/ai-integrations", json=there),
+                client.get(at),
+                client.patch(at, json={"api_key": raw, "model_names": ["m", "n"]}),
+                client.patch(at, json={"api_key": raw, "provider": raw}),
+                client.get("/v2/ai-integrations", params={"name": raw}),
+                client.get(f"/v2/ai-integrations/{raw.replace('/', '')}"),
+            ]
+        scene.said += [(f"keeper: {answer.status_code}", f"{answer.headers}{answer.text}") for answer in answers]
 
 
 async def _integrations(scene: Scene, ask: Asker, gateway: str) -> None:
@@ -243,8 +269,9 @@ async def _integrations(scene: Scene, ask: Asker, gateway: str) -> None:
 async def _judged(ask: Asker) -> None:
     await ask.call("create_judge", name="tone", integration="openai", **JUDGE)
     await ask.call("create_judge", name="refused", integration="g", **JUDGE)
+    await ask.call("create_judge", name="kept", integration="kept", **JUDGE)
     await ask.call("create_judge", name="odd", integration="openai", template="Say: {output}", choices={"a": 1, "b": 0})
-    for judge in ("tone", "refused", "odd"):
+    for judge in ("tone", "refused", "odd", "kept"):
         await ask.call("preview_judge", judge=judge, project="bot", rows=3)
         await ask.call("create_task", name=judge, evaluators=[judge], project="bot")
         run = await ask.call("trigger_run", task=judge, window=WEEK, wait=60)

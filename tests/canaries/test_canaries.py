@@ -1,4 +1,4 @@
-"""Twelve planted secrets: none leaves its home, and the search for them finds them where they are not struck out."""
+"""Thirteen planted secrets: none leaves its home, and the search for them finds them where they are not struck out."""
 
 import importlib
 import os
@@ -25,6 +25,7 @@ REPEATED = {
     "key in an exception of a function",
     "key in outputs of a function",
     "password of a proxy",
+    "key that was sent itself",
 }
 """The secrets that others repeat. The other ones are refused, whether known secrets are struck out or not."""
 
@@ -34,7 +35,7 @@ def test_no_planted_secret_is_found_outside_its_home(tmp_path: Path) -> None:
     leaks, searched = found(tmp_path / "scene")
     assert leaks == []
     assert searched > 100
-    assert len(KINDS) == 12
+    assert len(KINDS) == 13
     files = tmp_path / "scene" / "files"
     assert all((files / name).exists() for name in ("answers.parquet", "gate.xml", "gate.md"))
     for export in ("answers.csv", "fails.jsonl", "page.html"):

@@ -1,8 +1,10 @@
 """Keys that are sent themselves over REST: their homes, what they are bound to, and where they are not."""
 
+import json
 import logging
 import os
 import sys
+from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from assaykit.engine.store.tables import integrations
 PATH = "/v2/ai-integrations"
 RAW = "sk-proj-raw-0123456789abcdefghijklmnop"
 OTHER = "hunter2-plain-4711"
+IN_RING = "sesame-plain-0815"
 KEYS = "model-keys.json"
 
 RING = """
@@ -287,3 +290,155 @@ async def test_two_engines_keep_their_keys_in_one_file(rest: Rest, home: Path) -
         assert (RAW in kept(home), OTHER in kept(home)) == (False, True)
         await rest.ask("DELETE", f"{PATH}/{second['id']}", status=204)
     assert not (home / KEYS).exists()
+
+
+@pytest.fixture
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Makes this process one that knows no key, as another process does not."""
+
+    def forget() -> None:
+        for name, value in {"_known": set[str](), "_pattern": None, "_needles": (), "_needles_in_bytes": ()}.items():
+            monkeypatch.setattr(redaction, name, value)
+
+    forget()
+    return forget
+
+
+def file_of(*keys: str) -> str:
+    values = {f"{number:032x}": json.dumps({"key": key, "bound_to": "x"}) for number, key in enumerate(keys)}
+    return json.dumps(values)
+
+
+def write(home: Path, text: str) -> None:
+    """Write the file of keys in one step, as another process does."""
+    part = home / "part"
+    part.write_text(text, encoding="utf-8")
+    part.chmod(0o600)
+    part.replace(home / KEYS)
+
+
+async def said(rest: Rest, words: str) -> str:
+    """The reply of a check whose model repeats `words`."""
+    with ScriptedModel(lambda _: "x", failures=[400] * 9, failure_text=words) as model:
+        body = gateway(name=f"says {len(words)}", base_url=model.url, api_key=None)
+        made = await rest.create(PATH, body)
+        return (await check(rest, made["id"]))["detail"]
+
+
+async def test_a_key_that_another_process_keeps_is_struck_out(home: Path, forgetful: Callable[[], None]) -> None:
+    write(home, file_of(OTHER))
+    async with opened(home) as rest:
+        assert f"{OTHER} " not in await said(rest, f"wrong {OTHER} here")
+        write(home, file_of(f"{OTHER}-2"))
+        told = await said(rest, f"wrong {OTHER}-2 and {OTHER} and {b64encode(OTHER.encode()).decode()}, I say")
+        assert OTHER not in told
+        assert b64encode(OTHER.encode()).decode()[:-4] not in told
+        (home / KEYS).unlink()
+        assert "wrong [secret] or [secret] x" in await said(rest, f"wrong {OTHER} or {OTHER}-2 x, gone")
+    assert redaction.without_known(f"a {OTHER}-2") == "a [secret]"
+
+
+async def test_the_file_is_known_at_the_opening_and_no_more_read_after_the_end(
+    home: Path, forgetful: Callable[[], None]
+) -> None:
+    write(home, file_of(OTHER))
+    async with opened(home):
+        (home / KEYS).unlink()
+    write(home, file_of(RAW))
+    assert redaction.without_known(f"{OTHER} {RAW}") == f"[secret] {RAW}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "[" * 100_000, '{"a": 1}', '{"a": "{"}', '{"a": "[1]"}', '{"a": "{\\"key\\": 5}"}', "\x00\udcff"],
+)
+async def test_a_damaged_file_of_keys_stops_no_start(home: Path, forgetful: Callable[[], None], text: str) -> None:
+    (home / KEYS).write_text(text, encoding="utf-8", errors="surrogateescape")
+    async with opened(home) as rest:
+        assert "wrong words" in await said(rest, "wrong words")
+        write(home, file_of(OTHER))
+        assert "wrong [secret]!" in await said(rest, f"wrong {OTHER}!")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no pipes in folders")
+@pytest.mark.parametrize("kind", ["open to others", "link", "pipe", "folder"])
+async def test_keys_of_a_file_that_is_refused_are_struck_out_too(
+    home: Path, forgetful: Callable[[], None], kind: str
+) -> None:
+    if kind == "pipe":
+        os.mkfifo(home / KEYS)
+    elif kind == "folder":
+        (home / KEYS).mkdir()
+    else:
+        write(home, file_of(OTHER))
+        (home / KEYS).chmod(0o644)
+    if kind == "link":
+        (home / KEYS).rename(home / "there")
+        (home / KEYS).symlink_to(home / "there")
+    async with opened(home) as rest:
+        is_read = kind in {"open to others", "link"}
+        assert f"wrong {'[secret]' if is_read else OTHER}!" in await said(rest, f"wrong {OTHER}!")
+
+
+async def test_a_damaged_entry_is_one_sentence(rest: Rest, home: Path) -> None:
+    made = await rest.create(PATH, gateway())
+    write(home, json.dumps(dict.fromkeys(json.loads(kept(home)), '{"key": 5}')))
+    told = await rest.refused(503, "POST", f"/x/ai-integrations/{made['id']}/check", {"model": "m"})
+    assert told.startswith("The kept key of the integration is damaged.")
+
+
+async def test_a_key_in_the_keyring_is_struck_out_before_the_first_answer(
+    ring: Callable[[], Any], home: Path, forgetful: Callable[[], None]
+) -> None:
+    async with opened(home) as rest:
+        made = await rest.create(PATH, gateway(api_key=IN_RING))
+        await rest.create(PATH, gateway(name="own", api_key="keyring:mine"))
+        await rest.create(PATH, gateway(name="odd", api_key="env:ODD"))
+    held = dict(ring().STORED)
+    for name in ("keyring", "keyring.errors"):
+        sys.modules.pop(name)
+    forgetful()
+    async with opened(home, {"ODD": "odd-value-1234"}) as rest:
+        await rest.get(f"{PATH}/{made['id']}")
+        assert "keyring" not in sys.modules
+        # The key is there, and nobody has asked for it.
+        __import__("keyring").STORED.update({**held, ("assaykit", "mine"): OTHER})
+        told = await said(rest, f"wrong {IN_RING}, {OTHER}, odd-value-1234!")
+        assert "wrong [secret], [secret], [secret]!" in told
+
+
+@pytest.mark.parametrize("fault", ["locked", "hangs", "absent"])
+async def test_a_keyring_that_fails_delays_no_more_than_one_call(
+    ring: Callable[[], Any], rest: Rest, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(os_keyring, "DEADLINE_S", 0.2)
+    asked: list[str] = []
+    await rest.create(PATH, gateway())
+    module = ring()
+    if fault == "locked":
+        module.LOCKED.append(True)
+    elif fault == "hangs":
+        module.HANG_S[0] = 0.5
+    get = module.get_password
+
+    def counted(service: str, name: str) -> Any:
+        asked.append(name)
+        return get(service, name)
+
+    monkeypatch.setattr(module, "get_password", counted)
+    if fault == "absent":
+        module.STORED.clear()
+    assert "wrong words" in await said(rest, "wrong words")
+    assert "wrong word" in await said(rest, "wrong word")
+    assert len(asked) == 1
+
+
+async def test_functions_of_a_user_wait_for_the_keyring(
+    ring: Callable[[], Any], home: Path, forgetful: Callable[[], None]
+) -> None:
+    async with opened(home) as rest:
+        await rest.create(PATH, gateway())
+        forgetful()
+        assert redaction.without_known(RAW) == RAW
+        await redaction.complete()
+        assert redaction.without_known(RAW) == "[secret]"

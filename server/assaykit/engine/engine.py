@@ -8,8 +8,11 @@ from pathlib import Path
 import anyio
 from starlette.applications import Starlette
 
+from assaykit import redaction
 from assaykit.engine.app import create_app
 from assaykit.engine.clock import Clock
+from assaykit.engine.key_watch import FileWatch
+from assaykit.engine.known_keys import KnownKeys
 from assaykit.engine.model_calls import RecentCalls
 from assaykit.engine.models import Models
 from assaykit.engine.raw_keys import RawKeys
@@ -95,20 +98,23 @@ class Engine:
             if await database.read(integrations.unadopted, environment):
                 await database.settle(integrations.adopt_environment, environment, clock)
             prices, keys = Prices(home), RawKeys(home)
-            async with (
-                aclosing(Models(database, environment, concurrency, calls_a_second, prices, keys)) as models,
-                Executor.open(home, database, clock, models, silent_s, works=works) as executor,
-                Scheduler.open(home, database, clock, executor, environment, period_s, works=works) as scheduler,
-                anyio.create_task_group() as group,
-            ):
-                group.start_soon(models.make_ready)
-                with Uploads(clock) as uploads:
-                    engine = cls(home, app, database, clock, environment, models, executor, scheduler, uploads)
-                    app.state.engine = engine
-                    try:
-                        yield engine
-                    finally:
-                        group.cancel_scope.cancel()
+            known = KnownKeys(database, environment)
+            made = Models(database, environment, concurrency, calls_a_second, prices, keys, known)
+            with redaction.asking(FileWatch(home).new, known.learn):
+                async with (
+                    aclosing(made) as models,
+                    Executor.open(home, database, clock, models, silent_s, works=works) as executor,
+                    Scheduler.open(home, database, clock, executor, environment, period_s, works=works) as scheduler,
+                    anyio.create_task_group() as group,
+                ):
+                    group.start_soon(models.make_ready)
+                    with Uploads(clock) as uploads:
+                        engine = cls(home, app, database, clock, environment, models, executor, scheduler, uploads)
+                        app.state.engine = engine
+                        try:
+                            yield engine
+                        finally:
+                            group.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
                 await database.close()

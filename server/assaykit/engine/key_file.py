@@ -82,7 +82,7 @@ class KeyFile:
     def _parsed(self, raw: bytes) -> dict[str, str]:
         try:
             kept = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             kept = None
         if not isinstance(kept, dict) or not kept:
             raise self._refusal("is empty or damaged", "Remove it, and send the keys again.")

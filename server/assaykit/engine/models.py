@@ -10,6 +10,7 @@ import anyio.to_thread
 import sqlalchemy as sa
 
 from assaykit.engine import credentials, raw_keys
+from assaykit.engine.known_keys import KnownKeys
 from assaykit.engine.runs.limits import Expectation
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.definitions import evaluators, integrations
@@ -63,9 +64,11 @@ class Models:
         calls_a_second: float | None,
         prices: Prices,
         keys: raw_keys.RawKeys,
+        known: KnownKeys,
     ) -> None:
         self.prices = prices
         self.raw_keys = keys
+        self._known = known
         self._database = database
         self.environment = environment
         self._concurrency = concurrency
@@ -231,6 +234,8 @@ class Models:
 
     async def _priced(self, access: integrations.Access, endpoint: Endpoint) -> Priced:
         """The model at the endpoint, with its key and its price."""
+        # The provider may repeat the key of another integration.
+        await self._known.learn()
         key = await self._key(access)
         identity = _identity(endpoint)
         endpoint = await anyio.to_thread.run_sync(cloud_signatures.located, replace(endpoint, key=key))

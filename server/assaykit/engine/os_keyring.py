@@ -5,7 +5,8 @@ happens with the first use and never at the start.
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -35,6 +36,21 @@ async def get(name: str) -> str | None:
         Unsupported: the package `keyring` is not installed.
     """
     return await _within_deadline(lambda ring: ring.get_password(SERVICE, name))
+
+
+async def get_some(names: Sequence[str]) -> Mapping[str, str]:
+    """The values of the entries that the keyring gives within one deadline. A keyring that fails gives none."""
+    found: dict[str, str] = {}
+
+    def read(ring: Any) -> None:
+        for name in names:
+            value = ring.get_password(SERVICE, name)
+            if value is not None:
+                found[name] = value
+
+    with suppress(KeyringFailure, Unsupported):
+        await _within_deadline(read)
+    return found.copy()
 
 
 async def put(name: str, value: str) -> None:

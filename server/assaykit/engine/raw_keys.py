@@ -1,7 +1,8 @@
 """Raw keys of integrations: kept in the operating system's keyring, else in a file beside the store.
 
 The store holds a reference, `kept:keyring:ID` or `kept:file:ID`. A kept key is bound to its integration, provider,
-base URL and headers: it is read only for those. Log lines and errors strike it out from its first use on.
+base URL and headers: it is read only for those. Log lines and errors strike it out, also in processes that have not
+used it (`known_keys`).
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
 import anyio.to_thread
 
@@ -31,6 +33,34 @@ def binding(integration_id: str, provider: str, base_url: str | None, headers: M
     """The digest of all that a kept key is bound to."""
     bound = json.dumps([integration_id, provider, base_url, sorted((headers or {}).items())])
     return hashlib.blake2b(bound.encode(), digest_size=16).hexdigest()
+
+
+def entry_of(reference: str) -> str | None:
+    """The keyring entry that a reference names; None if it names another place."""
+    found = reference.removeprefix(PREFIX)
+    return found.removeprefix("keyring:") if found.startswith("keyring:") else None
+
+
+def key_in(value: str) -> str | None:
+    """The key in a kept value; None if the value is damaged."""
+    kept = _parsed(value)
+    key = kept.get("key")
+    return key if isinstance(key, str) else None
+
+
+def keys_in(content: bytes) -> list[str]:
+    """The keys in the content of a file of keys, but for damaged ones."""
+    values = [value for value in _parsed(content).values() if isinstance(value, str)]
+    return [key for value in values if (key := key_in(value)) is not None]
+
+
+def _parsed(text: str | bytes) -> Mapping[str, Any]:
+    """The JSON object of a text; an empty one if there is none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 class RawKeys:
@@ -70,9 +100,11 @@ class RawKeys:
                 raise _locked("could not be read", error) from None
         if value is None:
             return None
-        kept: Mapping[str, str] = json.loads(value)
-        redaction.learn([kept["key"]])
-        return kept["key"] if secrets.compare_digest(kept["bound_to"], bound_to) else None
+        key = key_in(value)
+        if key is None:
+            raise Unavailable("The kept key of the integration is damaged.", "Send api_key again.")
+        redaction.learn([key])
+        return key if json.loads(value).get("bound_to") == bound_to else None
 
     async def forget(self, reference: str) -> None:
         """Remove a key from its home.

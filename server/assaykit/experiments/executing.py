@@ -331,6 +331,7 @@ def _made_of(pool: WorkerPool) -> Content:
 async def _failure(pool: WorkerPool, left: Sequence[PendingCall]) -> AssayError | None:
     """Make the calls and return the error, if any. Raised in the task group, it would arrive in an exception group."""
     try:
+        await redaction.complete()
         await pool.run(left)
     except AssayError as error:
         return error

@@ -132,6 +132,12 @@ def access(connection: sa.Connection, integration_id: str) -> Access:
     )
 
 
+def key_references(connection: sa.Connection) -> Sequence[str]:
+    """The references to the keys of all integrations."""
+    column = integrations.c.secret_ref
+    return connection.execute(sa.select(column).where(column.is_not(None)).distinct()).scalars().all()
+
+
 def create(
     connection: sa.Connection, wanted: CreateAiIntegrationRequest, environment: Mapping[str, str], clock: Clock
 ) -> AiIntegration:
