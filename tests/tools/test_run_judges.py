@@ -10,6 +10,7 @@ from tests.scripted_model import ScriptedModel
 from tests.tools.test_experiments import runs_of
 from tests.tools.test_run_experiment import Write, bare_python, questions, run, write
 
+from assaykit import redaction
 from assaykit.settings import Settings
 from assaykit.toolkit.replies import data_of
 
@@ -247,3 +248,18 @@ async def test_a_plan_that_was_cut_short_is_asked_for_again(
     assert refused["message"] == "This data folder has no plan of 'answer'."
     assert refused["next"].startswith("Pass task='task.py:answer'")
     assert list(plan.parent.glob("*.part")) == []
+
+
+async def test_words_of_a_function_lose_a_key_that_is_in_the_keyring_of_this_process(
+    settings: Settings, write: Write, bare_python: Path
+) -> None:
+    key = "sesame-plain-9157"
+
+    async def slow() -> None:
+        redaction.learn([key])
+
+    write("task.py", f"def answer(input):\n    return input + ' {key}'\n")
+    async with serving(settings) as ax:
+        with redaction.asking(list, slow):
+            data = await run(ax, bare_python, "task.py:answer")
+    assert {one["output"][-8:] for one in await runs_of(settings, data["experiment"]["id"])} == {"[secret]"}

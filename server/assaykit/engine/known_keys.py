@@ -30,9 +30,12 @@ class KnownKeys:
         """From a keyring entry to the time of its next question."""
 
     async def learn(self) -> None:
-        """Strike the keys out of text from now on. It takes at most `os_keyring.DEADLINE_S`, and it never fails.
+        """Strike the keys out of text from now on. The keyring has `os_keyring.DEADLINE_S` to answer.
 
         A key in a keyring that is locked or absent stays unknown. The keyring is asked again after `AGAIN_S`.
+
+        Raises:
+            Unavailable: the store cannot be read.
         """
         references = await self._database.read(integrations.key_references)
         variables = [one.removeprefix("env:") for one in references if one.startswith("env:")]
