@@ -15,7 +15,7 @@ from assaykit.settings import Settings
         ({"limit": 1}, "1 of 4 span(s) of 'bot', newest first; more follow", 4),
         ({"limit": 2, "filter": "input CONTAINS '?' AND status_code != 'ERROR'"}, "2 of 3 span(s)", 3),
         ({"limit": 1, "filter": "status_code = 'ERROR'"}, "1 span(s)", 1),
-        ({"limit": 1, "window": "last 25 minutes"}, "1 of 2 span(s)", 2),
+        ({"limit": 1, "window": "last 29 minutes"}, "1 of 2 span(s)", 2),
     ],
 )
 async def test_a_search_tells_how_many_spans_match(
