@@ -155,10 +155,6 @@ def _empty_unreadable(signal: Signal, told: dict[str, Any]) -> None:
             del of_resource["resource"]
 
 
-def _readable(signal: Signal, item: Any) -> Any:
-    return item if item and _is_read(signal.item, item) else {}
-
-
 def _is_read(message: Any, told: Any) -> bool:
     """Whether a part of the JSON is such a message. A missing resource or scope is an empty one."""
     if not isinstance(told, dict):
