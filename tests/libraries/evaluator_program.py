@@ -32,7 +32,7 @@ def judged(checks: Path, case: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"evaluations": []}
     try:
         runner = RowRunner({
-            "binding": "auto", "metadata": {}, "joins_spans": False, "taken": [], "task": task, "evaluators": [asked],
+            "binding": "auto", "metadata": {}, "joins_spans": False, "taken": [], "timeout_s": 60, "task": task, "evaluators": [asked],
             "shape": [list(shape.columns), shape.nested, shape.answers],
         })  # fmt: skip
     except Exception as error:  # noqa: BLE001
