@@ -32,12 +32,12 @@ def judged(checks: Path, case: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"evaluations": []}
     try:
         runner = RowRunner({
-            "binding": "auto", "metadata": {}, "joins_spans": False, "taken": [], "timeout_s": 60, "task": task, "evaluators": [asked],
-            "shape": [list(shape.columns), shape.nested, shape.answers],
+            "binding": "auto", "metadata": {}, "joins_spans": False, "taken": [], "task": task, "evaluators": [asked],
+            "shape": [list(shape.columns), shape.nested, shape.answers], "timeout_s": 60,
         })  # fmt: skip
     except Exception as error:  # noqa: BLE001
         return {"refused": str(error)}
-    runner.run_alone(row, found)
+    runner.run_alone({"example": row}, found)
     return {"verdicts": found["evaluations"], "is_async": runner.evaluators[0].is_async}
 
 
