@@ -32,7 +32,7 @@ async def refusal(ax: Caller, python: Path, task: str, **more: Any) -> str:
         ("import os\nos._exit(3)\n", ["the process ended with code 3"]),
         ("import os, sys\nprint('last words', flush=True)\nos.kill(os.getpid(), 9)\n", ["SIGKILL", "last words"]),
         ("def other(input): return input\n", ["has no function 'answer'; it has other"]),
-        ("answer = 3\n", ["has no function 'answer'"]),
+        ("answer = 3\n", ["answer is a int, which cannot be called"]),
         ("def answer(): return 1\n", ["answer: it takes no parameter"]),
         ("def answer(input, surprise): return 1\n", ["'surprise' is unknown", "dataset_row, input"]),
     ],

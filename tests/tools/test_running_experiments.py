@@ -258,6 +258,7 @@ DEFAULTING: dict[str, dict[str, Any]] = {
     "preview_backfill": {"evaluators": ["cites"]},
     "trigger_backfill": {"evaluators": ["cites"], "wait": 20},
     "annotate": {"name": "share", "score": 0.4, "targets": [id_of("a1")]},
+    "label_queue": {"queue": "first", "label": "kind"},
     "log_evaluations": {"rows": [{"context.span_id": id_of("a1"), "eval.tone.label": "kind"}]},
 }
 """A call of each tool that takes the only project if none is named."""
@@ -280,7 +281,9 @@ async def test_every_tool_takes_the_only_project_that_holds_no_experiment_traces
         await ax.ask(tool, **arguments)
     await send(ax.settings.home, spans_of_bot(), "shop")
     for tool, arguments in DEFAULTING.items():
-        refusal = await ax.refused(tool, **arguments)
+        # A queue that is there has its project.
+        asked = arguments | {"queue": "second"} if "queue" in arguments else arguments
+        refusal = await ax.refused(tool, **asked)
         assert refusal["message"].startswith("There are 2 projects, so one must be named: 'shop' ("), tool
 
 

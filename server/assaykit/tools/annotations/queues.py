@@ -89,6 +89,16 @@ class QueueMemo(BaseModel):
     seed: int = 0
 
 
+def refuse_name(what: str, text: str | None) -> None:
+    """Refuse a name that is blank or too long; None is no name.
+
+    Raises:
+        Invalid: the name cannot be.
+    """
+    if text is not None and (not text.strip() or len(text) > LONGEST_NAME):
+        raise Invalid(f"{what} is blank, or longer than {LONGEST_NAME} characters.", "Pass a short name.")
+
+
 async def queue_of(here: Session, within: Named, name: str) -> AnnotationQueue | None:
     """The queue of this id or name, if the space has one. A name of the same letter case comes first."""
     if ids.kind_of(name) is not None:
@@ -113,8 +123,7 @@ async def made(
     if asked.label is None:
         raise await _unknown(here, within, name)
     for what, text in (("queue", name), ("label", asked.label)):
-        if not text.strip() or len(text) > LONGEST_NAME:
-            raise Invalid(f"{what} is blank, or longer than {LONGEST_NAME} characters.", "Pass a short name.")
+        refuse_name(what, text)
     on_engine = await here.api.has_engine_routes()
     if asked.experiment is not None and not on_engine:
         raise Unsupported(

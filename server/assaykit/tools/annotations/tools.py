@@ -31,7 +31,15 @@ from assaykit.tools.annotations.places import (
     told_of_place,
 )
 from assaykit.tools.annotations.queue_samples import QueueWish
-from assaykit.tools.annotations.queues import QueueRequest, asked_source, made, next_items, queue_of, refuse_other
+from assaykit.tools.annotations.queues import (
+    QueueRequest,
+    asked_source,
+    made,
+    next_items,
+    queue_of,
+    refuse_name,
+    refuse_other,
+)
 from assaykit.wire.annotations import (
     RECORDS_PER_REQUEST,
     AnnotateRecordInput,
@@ -145,6 +153,7 @@ async def label_queue(
     Source: REST v2 `POST /v2/annotation-queues`, `GET /v2/annotation-queues/{id}/records`.
     Raises: Invalid, NotFound, Conflict, Unsupported.
     """
+    refuse_name("person", person)
     within = await here.space(space)
     wish = QueueWish(by or (), n, seed)
     asked = QueueRequest(label, project, experiment, dataset, filter, window, level, wish)
