@@ -29,6 +29,10 @@ KNOWN = {
     ): "more than the contract says, so that a client need not ask",
     ("POST /v2/tasks", "reply: the status 501"): "the engine does not offer it yet, and says so",
     ("PATCH /v2/tasks/{}", "reply: the status 501"): "the engine does not offer it yet, and says so",
+    (
+        "POST /v2/annotation-queues",
+        "request: 1 validation error for CreateAnnotationQueueRequest annotation_config_ids",
+    ): "an engine's queue needs no annotation config before the first label; on AX the tool asks for one",
 }
 """What differs and may, with the reason: by route, and how the fault begins."""
 
