@@ -69,7 +69,6 @@ def bedrock() -> Iterator[OddProvider]:
 @pytest.fixture
 def sts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TokenService]:
     """The service, and credentials and a region of AWS in the variables that its tools read."""
-    pytest.importorskip("botocore", reason="the extra `providers` is not installed")
     with TokenService() as service:
         for name, value in {
             "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
@@ -153,7 +152,6 @@ async def test_a_role_that_may_not_be_assumed_is_named_with_the_code_of_aws(
 async def test_a_project_of_vertex_is_the_path_of_the_call(
     rest: Rest, bedrock: OddProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("google.auth", reason="the extra `providers` is not installed")
     monkeypatch.setattr(cloud_signatures, "google_credentials", lambda: _Token)
     one = await made_at(rest, bedrock, "VERTEX_AI", provider_metadata=GCP)
     moved = {"kind": "GCP", "project_id": "other-2", "location": "us-central1"}

@@ -1,5 +1,6 @@
 """Models of Amazon Bedrock and Vertex AI, with the credentials of the machine."""
 
+import importlib
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -44,7 +45,6 @@ def server() -> Iterator[OddProvider]:
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Credentials of AWS in the variables that its tools read."""
-    pytest.importorskip("botocore", reason="the extra `providers` is not installed")
     for name, value in {
         "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "aws-secret-example",
@@ -67,9 +67,9 @@ async def judged(line: Line, server: OddProvider, *script: Reply) -> Verdict | U
 
 def signature(url: str, asked: Asked) -> str:
     """The signature that AWS would compute of a received call."""
-    auth: Any = pytest.importorskip("botocore.auth")
-    request_of: Any = pytest.importorskip("botocore.awsrequest")
-    credentials: Any = pytest.importorskip("botocore.credentials")
+    auth: Any = importlib.import_module("botocore.auth")
+    request_of: Any = importlib.import_module("botocore.awsrequest")
+    credentials: Any = importlib.import_module("botocore.credentials")
     headers = {"content-type": asked.headers["content-type"], "x-amz-date": asked.headers["x-amz-date"]}
     request = request_of.AWSRequest("POST", url + asked.target, headers, asked.content)
     request.context["timestamp"] = asked.headers["x-amz-date"]
@@ -163,7 +163,6 @@ class _Token:
 async def test_vertex_is_asked_with_a_token_of_the_machine(
     line: Line, server: OddProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("google.auth", reason="the extra `providers` is not installed")
     token = _Token()
     monkeypatch.setattr(cloud_signatures, "google_credentials", lambda: token)
     server.play(Reply(completion('{"explanation": "So.", "label": "correct"}')))

@@ -1,7 +1,7 @@
 """The limits of a continuous task, of cost and of long values: their checks, and the requests that set them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from assaykit.api.client import path
 from assaykit.errors import Invalid, Unsupported
@@ -14,53 +14,43 @@ from assaykit.wire.task_limits import LimitedTask, LimitedTaskUpdate
 from assaykit.wire.tasks import CreateTaskRequest, Task, UpdateTaskRequest
 
 
-async def refuse_limit(here: Session, max_cost: float | None, *, ends: bool = False, is_continuous: bool) -> None:
-    """Refuse a limit that nothing would enforce, before anything is written. `ends` means that it is taken away.
+class _Refusal(NamedTuple):
+    """The errors for a limit that nothing would hold: on a task that runs when triggered, and on Arize AX."""
 
-    Raises:
-        Invalid: the task is not continuous.
-        Unsupported: the backend is AX.
-    """
-    if max_cost is None and not ends:
-        return
-    if not is_continuous and not ends:
-        raise Invalid(
-            "max_cost limits a continuous task, and this one runs when triggered.",
-            "Pass is_continuous=true, or give max_cost to trigger_backfill or trigger_run.",
-        )
-    if not await here.api.has_engine_routes():
-        raise Unsupported("Arize AX does not stop a task at max_cost.", "Lower its sampling_rate instead.")
+    triggered: str
+    on_ax: str
+    instead: str
 
 
-async def refuse_skipping(here: Session, on_too_long: str | None, *, ends: bool = False, is_continuous: bool) -> None:
-    """Refuse `on_too_long` where nothing would heed it, before anything is written.
-
-    Raises:
-        Invalid: the task is not continuous.
-        Unsupported: the backend is AX.
-    """
-    if on_too_long is None and not ends:
-        return
-    if not is_continuous and not ends:
-        raise Invalid(
-            "on_too_long of a task is for one that runs continuously, and this one runs when triggered.",
-            "Pass is_continuous=true, or give on_too_long to trigger_backfill or trigger_run.",
-        )
-    if not await here.api.has_engine_routes():
-        raise Unsupported("Arize AX has no on_too_long.", "Filter long rows out, or leave on_too_long away.")
+_REFUSALS = {
+    "max_cost": _Refusal(
+        "max_cost limits a continuous task, and this one runs when triggered.",
+        "Arize AX does not stop a task at max_cost.",
+        "Lower its sampling_rate instead.",
+    ),
+    "on_too_long": _Refusal(
+        "on_too_long of a task is for one that runs continuously, and this one runs when triggered.",
+        "Arize AX has no on_too_long.",
+        "Filter long rows out, or leave on_too_long away.",
+    ),
+}
 
 
 async def refuse(here: Session, limits: Mapping[str, Any], *, is_continuous: bool) -> None:
     """Refuse limits that nothing would hold, before anything is written. One that is None is taken away.
 
-    Raises: as `refuse_limit` and `refuse_skipping`.
+    Raises:
+        Invalid: the task is not continuous.
+        Unsupported: the backend is AX.
     """
-    if "max_cost" in limits:
-        cost = limits["max_cost"]
-        await refuse_limit(here, cost, ends=cost is None, is_continuous=is_continuous)
-    if "on_too_long" in limits:
-        skips = limits["on_too_long"]
-        await refuse_skipping(here, skips, ends=skips is None, is_continuous=is_continuous)
+    for name, limit in limits.items():
+        refusal = _REFUSALS[name]
+        if limit is not None and not is_continuous:
+            raise Invalid(
+                refusal.triggered, f"Pass is_continuous=true, or give {name} to trigger_backfill or trigger_run."
+            )
+        if not await here.api.has_engine_routes():
+            raise Unsupported(refusal.on_ax, refusal.instead)
 
 
 def given(limits: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,10 +17,10 @@ from assaykit.wire.spans import Evaluation, Span
 
 _SOURCES: Mapping[AnnotationLevel, str] = {"EXAMPLE": "DATASET", "RUN": "EXPERIMENT"}
 _SAID = ("eval.", "trace_eval.", "session_eval.", "annotation.")
-"""How the columns of verdicts and annotations begin, which are no data of an item."""
+"""The beginnings of the columns of verdicts and annotations. These columns are no data of an item."""
 
 _EXAMPLES = "dataset."
-"""How the columns of a run's example begin."""
+"""The beginning of the columns of a run's example."""
 
 
 def page(connection: sa.Connection, queue_id: str, at: PageRequest) -> AnnotationQueueRecordPage:
