@@ -21,7 +21,8 @@ MOST = 2_000
 
 KINDS = frozenset({"LLM", "EMBEDDING"})
 _RESPONSE = "gen_ai.response.id"
-_TOKENS = ("llm.token_count.prompt", "llm.token_count.completion")
+_PROMPT_TOKENS = "llm.token_count.prompt"
+_COMPLETION_TOKENS = "llm.token_count.completion"
 _NOT_COUNTED = (None, None)
 _COUNTED = ("llm.token_count.", "llm.cost.")
 
@@ -55,16 +56,16 @@ def call_of(row: Mapping[str, Any]) -> ModelCall | None:
     if row["kind"] not in KINDS:
         return None
     told: Mapping[str, Any] = row["attributes"]
-    prompt, completion = (told.get(name) for name in _TOKENS)
+    get = told.get
     return ModelCall(
         row["span_id"],
         row["trace_id"],
         row["parent_id"],
         row["kind"],
-        told.get(SCOPE_NAME),
+        get(SCOPE_NAME),
         row["model_name"],
-        told.get(_RESPONSE),
-        (prompt, completion),
+        get(_RESPONSE),
+        (get(_PROMPT_TOKENS), get(_COMPLETION_TOKENS)),
         row["start_ns"],
         row["end_ns"],
         row["status_code"] == "ERROR",
@@ -118,9 +119,6 @@ def _is_same(inner: ModelCall, outer: ModelCall) -> bool:
     is_beside = inner.parent_id is None or (inner.trace_id, inner.parent_id) == (outer.trace_id, outer.parent_id)
     is_free = None in inner.tokens or inner.tokens == outer.tokens
     return is_beside and is_free and speaks_alone and inner.end_ns <= outer.end_ns
-
-
-_NONE: dict[_Id, None] = {}
 
 
 def _is_frame(outer: ModelCall, inner: ModelCall) -> bool:
@@ -179,14 +177,16 @@ class RecentCalls:
             keys.append((project_id, "response", call.response_id))
         found: dict[_Id, None] = {(project_id, call.parent_id): None} if call.parent_id else {}
         for key in keys:
-            found |= self._filed.get(key, _NONE)
+            if key in self._filed:
+                found |= self._filed[key]
         for one in found:
             if one in self._calls:
                 yield self._calls[one]
 
     def _remember(self, project_id: str, call: ModelCall) -> None:
         one = (project_id, call.span_id)
-        self._drop(one)
+        if one in self._calls:
+            self._drop(one)
         self._calls[one] = call
         for key in _keys(project_id, call):
             self._filed.setdefault(key, {})[one] = None
@@ -203,10 +203,11 @@ class RecentCalls:
                 del self._filed[key]
 
 
-def _keys(project_id: str, call: ModelCall) -> Iterator[_Key]:
+def _keys(project_id: str, call: ModelCall) -> list[_Key]:
     """The keys under which a call is found."""
-    yield project_id, "speaking" if call.has_messages else "silent", call.model
+    keys: list[_Key] = [(project_id, "speaking" if call.has_messages else "silent", call.model)]
     if call.parent_id:
-        yield project_id, "below", call.parent_id
+        keys.append((project_id, "below", call.parent_id))
     if call.response_id:
-        yield project_id, "response", call.response_id
+        keys.append((project_id, "response", call.response_id))
+    return keys

@@ -21,7 +21,7 @@ FLATTEN_LIMIT = 16
 
 KINDS: frozenset[str] = frozenset(get_args(SpanKind))
 
-_PLAIN = frozenset([str, int, bool, type(None)])
+_PLAIN = frozenset([int, bool, type(None)])
 
 
 def normalised(
@@ -43,12 +43,15 @@ def normalised(
 
 def _is_plain(flat: Mapping[str, Any]) -> bool:
     """Whether `storable` would surely change nothing. Most spans pass this cheap test: short ASCII text, integers."""
-    values = flat.values()
-    kinds = set(map(type, values))
-    if not kinds <= _PLAIN:
-        return False
-    text = "".join([*flat, *(value for value in values if type(value) is str)])
-    return len(text) <= WHOLE_LIMIT and text.isascii()
+    for value in flat.values():
+        kind = value.__class__
+        if kind is str:
+            if len(value) > WHOLE_LIMIT or not value.isascii():
+                return False
+        elif kind not in _PLAIN:
+            return False
+    names = "".join(flat)
+    return len(names) <= WHOLE_LIMIT and names.isascii()
 
 
 def kind_of(attributes: Mapping[str, Any]) -> str:
@@ -101,9 +104,9 @@ def _json(text: Any) -> Any:
 
 
 def _with_metadata(flat: dict[str, Any]) -> dict[str, Any]:
+    """The attributes with metadata that was sent as JSON text opened. `flat` may change."""
     told = _json(flat.get("metadata"))
     if not isinstance(told, dict):
         return flat
-    rest = dict(flat)
-    del rest["metadata"]
-    return flattened(cast("dict[str, Any]", told), "metadata.") | rest
+    del flat["metadata"]
+    return flattened(cast("dict[str, Any]", told), "metadata.") | flat

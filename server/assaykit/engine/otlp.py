@@ -77,7 +77,8 @@ def spans(request: ExportTraceServiceRequest) -> Intake:
             for span in scope_spans.spans:
                 fault = next(_faults(span), None)
                 if fault is None:
-                    raw, events = mapping_of(span.attributes), [_event(event) for event in span.events]
+                    raw = mapping_of(span.attributes)
+                    events = [_event(event) for event in span.events] if span.events else []
                     project = name_in(raw.get(PROJECT_ON_ITEM)) or home
                     beside = around | _links(span) if span.links else around
                     row = _row(span, openinference.normalised(raw, events, beside), events)

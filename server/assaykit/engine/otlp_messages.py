@@ -181,15 +181,16 @@ def _ids_to_base64(item: dict[str, Any]) -> None:
 
 def faults_of_ids(item: Any) -> Iterator[str]:
     """The reasons against the trace and span id of an item, each as one sentence."""
-    if not item.ByteSize():
+    trace_id, span_id = item.trace_id, item.span_id
+    if not trace_id and not item.ByteSize():
         yield (
             "A record is empty, or it, its resource or its scope holds a value that OTLP does not allow, "
             "such as text for a number."
         )
-    if len(item.trace_id) != TRACE_ID_BYTES or not any(item.trace_id):
-        yield f"The trace id {item.trace_id[:32].hex()!r} is not 16 bytes long, or is all zeros."
-    if len(item.span_id) != SPAN_ID_BYTES or not any(item.span_id):
-        yield f"The span id {item.span_id[:32].hex()!r} is not 8 bytes long, or is all zeros."
+    if len(trace_id) != TRACE_ID_BYTES or not any(trace_id):
+        yield f"The trace id {trace_id[:32].hex()!r} is not 16 bytes long, or is all zeros."
+    if len(span_id) != SPAN_ID_BYTES or not any(span_id):
+        yield f"The span id {span_id[:32].hex()!r} is not 8 bytes long, or is all zeros."
 
 
 def project_of(resource: dict[str, Any]) -> str:

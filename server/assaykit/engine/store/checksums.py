@@ -16,11 +16,16 @@ VERDICT = ("scope_id", "level", "target_id", "name", "label", "score", "explanat
 
 MAKER = ("evaluator_version_id", "version", "model")
 """The keys of a verdict's metadata that its checksum covers."""
+_NULL = "\1"
+"""The text of a null."""
 
 
 def of(values: Iterable[Any]) -> int:
     """The checksum of stored values: text, numbers and nulls. Other values are taken as their JSON text."""
-    texts = [value if value.__class__ is str else _text(value) for value in values]
+    texts = [
+        value if (kind := value.__class__) is str else _NULL if value is None else _TEXTS.get(kind, _text)(value)
+        for value in values
+    ]
     return zlib.crc32("\0".join(texts).encode("utf-8", "surrogatepass"))
 
 
@@ -72,12 +77,18 @@ def _of_said(said: list[Any]) -> int:
     return zlib.crc32(repr(said).encode("utf-8", "surrogatepass"))
 
 
+def _text_of_float(value: float) -> str:
+    # SQLite returns 1.0 for a 1 in a column of floating-point numbers; both must have the same checksum.
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
 def _text(value: Any) -> str:
+    """The text of a value of a class that is rare."""
     if isinstance(value, str):
         return value
-    if value is None:
-        return "\1"
     if isinstance(value, float):
-        # SQLite returns 1.0 for a 1 in a column of floating-point numbers; both must have the same checksum.
-        return str(int(value)) if value.is_integer() else repr(value)
+        return _text_of_float(value)
     return str(int(value)) if isinstance(value, int) else json_text.written(value)
+
+
+_TEXTS: dict[type, Callable[[Any], str]] = {int: str, float: _text_of_float}

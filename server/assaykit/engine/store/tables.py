@@ -100,7 +100,7 @@ spans = Table(
     UniqueConstraint("project_id", "span_id"),
     Index("spans_by_time", "project_id", "start_ns", "n"),
     Index("spans_by_trace", "project_id", "trace_id", "start_ns", "n"),
-    Index("spans_by_session", "project_id", "session_id", "start_ns"),
+    Index("spans_by_session", "project_id", "session_id", "start_ns", sqlite_where=text("session_id IS NOT NULL")),
     sqlite_autoincrement=True,
 )
 """`n` is the ingest sequence. `attributes` is one flat object of full OpenInference names and JSON values.

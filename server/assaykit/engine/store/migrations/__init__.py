@@ -20,7 +20,7 @@ from assaykit.filelock import FileLock
 
 log = structlog.get_logger()
 
-HEAD = "0030"
+HEAD = "0031"
 """The newest revision under `versions/`."""
 
 _ALEMBIC = threading.Lock()

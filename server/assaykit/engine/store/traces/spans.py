@@ -22,7 +22,7 @@ from assaykit.filters.fields import span_tree
 from assaykit.wire.bodies import Pagination
 from assaykit.wire.spans import Annotation, DeleteSpansResponse, Evaluation, Span, SpanContext, SpanEvent, SpanPage
 
-_ROWS_PER_INSERT = 500
+_ROWS_PER_INSERT = 100
 _KEY = ("project_id", "span_id")
 _SET_HERE = ("project_id", "attributes", "events")
 _GIVEN = tuple(
@@ -33,9 +33,8 @@ SUMMED = (*_SET_HERE, *_GIVEN)
 _COLUMNS = (*SUMMED, "checksum")
 _given: Callable[[Mapping[str, Any]], tuple[Any, ...]] = cast("Any", itemgetter)(*_GIVEN)
 _REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _KEY)
-# Written out, because binding by position takes half the time of binding by name.
-_ADD = (
-    f"INSERT INTO {spans.name} ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608
+_PLACES = f"({', '.join('?' * len(_COLUMNS))})"
+_OR_REPLACE = (
     f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {_REPLACED}, changed_ns = "
     f"CASE WHEN {spans.name}.attributes = excluded.attributes THEN {spans.name}.changed_ns ELSE ? END "
     f"WHERE {spans.name}.trace_id = excluded.trace_id"
@@ -95,7 +94,8 @@ def add(connection: sa.Connection, project_id: str, rows: Sequence[dict[str, Any
     refused: list[str] = []
     for start in range(0, len(rows), _ROWS_PER_INSERT):
         some = rows[start : start + _ROWS_PER_INSERT]
-        result = connection.exec_driver_sql(_ADD, [_written(project_id, row, now_ns) for row in some])
+        values = [value for row in some for value in _written(project_id, row)]
+        result = connection.exec_driver_sql(_insert(len(some)), (*values, now_ns))
         if result.rowcount != len(some):
             refused += _of_other_traces(connection, project_id, some)
     return refused
@@ -110,7 +110,15 @@ def _of_other_traces(connection: sa.Connection, project_id: str, rows: Sequence[
     return [row["span_id"] for row in rows if stored.get(row["span_id"]) != row["trace_id"]]
 
 
-def _written(project_id: str, row: dict[str, Any], now_ns: int) -> tuple[Any, ...]:
+@lru_cache(_ROWS_PER_INSERT)
+def _insert(count: int) -> str:
+    """The statement that adds so many spans. One for many spans takes two thirds of the time of one for each."""
+    # Written out, because binding by position takes half the time of binding by name.
+    columns = ", ".join(_COLUMNS)
+    return f"INSERT INTO {spans.name} ({columns}) VALUES {', '.join([_PLACES] * count)} {_OR_REPLACE}"  # noqa: S608
+
+
+def _written(project_id: str, row: dict[str, Any]) -> tuple[Any, ...]:
     events = row["events"]
     values = (
         project_id,
@@ -118,7 +126,7 @@ def _written(project_id: str, row: dict[str, Any], now_ns: int) -> tuple[Any, ..
         json_text.written(events) if events else "[]",
         *_given(row),
     )
-    return (*values, checksums.of(values), now_ns)
+    return (*values, checksums.of(values))
 
 
 def page(
