@@ -238,6 +238,74 @@ async def test_evaluation_tasks_follow_and_their_labels_are_there(bench: Bench) 
     assert [row["evaluations"][0]["label"] for row in found["runs"]] == ["matches", "matches"]
 
 
+async def test_a_judge_scores_the_first_experiment_of_a_dataset_and_later_ones(bench: Bench) -> None:
+    ax = bench.ax
+    await ax.ask("create_judge", name="short", code="MATCHES_REGEX", pattern="^.{1,5}$")
+    await ax.ask("create_task", name="answers", run_configuration=GENERATION)
+    asked = {"task": "answers", "max_examples": 2, "evaluation_tasks": ["short"], "wait": 30}
+    first = await ax.call("trigger_run", experiment_name="v1", **asked)
+    assert "Created 'short on capitals', which scores later experiments too: evaluation_tasks." in text_of(first)
+    assert data_of(first)["scoring"]["labels"] == {"short": {"matches": 2}}
+    later = await ax.call("trigger_run", experiment_name="v2", **asked)
+    assert "When it is complete, 'short on capitals' score it" in text_of(later)
+    newest = (await ax.ask("list_runs", task="short on capitals"))["runs"][0]
+    assert (await ax.ask("wait_for_run", run=newest["id"]))["labels"] == {"short": {"matches": 2}}
+    for name in ("v1", "v2"):
+        found = await ax.ask("get_experiment", experiment=name)
+        assert [one["label"] for row in found["runs"] for one in row["evaluations"]] == ["matches", "matches"]
+    assert [task["name"] for task in (await ax.ask("list_tasks"))["tasks"]] == ["short on capitals", "answers"]
+
+
+async def test_a_judge_gets_a_task_before_the_run_where_the_dataset_has_an_experiment(bench: Bench) -> None:
+    ax = bench.ax
+    await ax.ask("create_judge", name="short", code="MATCHES_REGEX", pattern="^.{1,5}$")
+    await ax.ask("create_task", name="answers", run_configuration=GENERATION)
+    await ax.ask("trigger_run", experiment_name="v0", max_examples=1, wait=30)
+    # A task of the judge's name scores a project, so it cannot follow.
+    await send(ax.settings.home, spans_of_bot())
+    await ax.ask("create_task", name="short", evaluators=["short"], project="bot")
+    asked = {"task": "answers", "max_examples": 2, "evaluation_tasks": ["short"]}
+    said = text_of(await ax.call("trigger_run", experiment_name="v1", **asked))
+    assert "Created task 'short on capitals'. When it is complete, 'short on capitals' score it" in said
+    await ax.ask("wait_for_run", run=(await ax.ask("list_runs", task="answers"))["runs"][0]["id"])
+    (scoring,) = (await ax.ask("list_runs", task="short on capitals"))["runs"]
+    assert (await ax.ask("wait_for_run", run=scoring["id"]))["labels"] == {"short": {"matches": 2}}
+    assert all(row["evaluations"] == [] for row in (await ax.ask("get_experiment", experiment="v0"))["runs"])
+
+
+async def test_a_judge_of_the_first_experiment_is_told_as_calls_without_a_wait(bench: Bench) -> None:
+    ax = bench.ax
+    await ax.ask("create_judge", name="short", code="MATCHES_REGEX", pattern="^.{1,5}$")
+    await ax.ask("create_task", name="answers", run_configuration=GENERATION)
+    said = text_of(await ax.call("trigger_run", task="answers", experiment_name="v1", evaluation_tasks=["short"]))
+    assert (
+        "short has no task yet, and a task needs an experiment. When the run is complete: create_task(name='short on "
+        "capitals', evaluators=['short'], experiments=['v1']), then trigger_run(task='short on capitals')." in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("judge", "said"),
+    [
+        ({"template": "Is {colour} fine?", "choices": {"yes": 1, "no": 0}}, "colour"),
+    ],
+)
+async def test_a_judge_that_cannot_score_the_experiment_is_refused_before_the_run(
+    bench: Bench, judge: dict[str, Any], said: str
+) -> None:
+    ax = bench.ax
+    await ax.ask("create_judge", name="odd", **judge)
+    await ax.ask("create_task", name="answers", run_configuration=GENERATION)
+    await ax.ask("trigger_run", experiment_name="v0", max_examples=1, wait=30)
+    asked = bench.model.count
+    refusal = await ax.refused(
+        "trigger_run", task="answers", experiment_name="v1", evaluation_tasks=["odd"], confirm_cost=True
+    )
+    assert said in refusal["message"]
+    assert bench.model.count == asked
+    assert [one["name"] for one in (await ax.ask("list_experiments"))["experiments"]] == ["v0"]
+
+
 async def test_tracing_makes_spans_that_can_be_searched(bench: Bench) -> None:
     ax = bench.ax
     await ax.ask("create_task", name="answers", run_configuration=GENERATION)

@@ -170,8 +170,14 @@ async def _window(here: Session, task: Task, body: TriggerEvaluationRequest) -> 
     return Period(end - FIRST_WINDOW if start > end else start, end)
 
 
-async def of_experiment(here: Session, task: Task, body: TriggerRunExperimentRequest, limits: RunLimits) -> RunSpending:
-    """What one run of a RUN_EXPERIMENT task spends, and the evaluation tasks that score its rows.
+async def of_experiment(
+    here: Session,
+    task: Task,
+    body: TriggerRunExperimentRequest,
+    limits: RunLimits,
+    judges: Sequence[WantedEvaluator] = (),
+) -> RunSpending:
+    """What one run of a RUN_EXPERIMENT task spends, and the evaluation tasks and judges that score its rows.
 
     Raises:
         NotFound: there is no such dataset version or evaluation task.
@@ -182,13 +188,13 @@ async def of_experiment(here: Session, task: Task, body: TriggerRunExperimentReq
     hosts = Hosts(here)
     on_ax = not await here.api.has_engine_routes()
     models = [await configuration_calls(here, hosts, task.run_configuration or {}, chosen, number)]
+    wanted = list(judges)
     for follower_id in body.evaluation_task_ids or ():
-        follower = await here.api.get(path("v2", "tasks", follower_id), Task)
-        for one in await wanted_of(here, follower):
-            models += [await _judged(here, hosts, one, one.judge, number)] if one.judge else []
+        wanted += await wanted_of(here, await here.api.get(path("v2", "tasks", follower_id), Task))
+    models += [await _judged(here, hosts, one, one.judge, number) for one in wanted if one.judge]
     found = Disclosure(number, "examples", models, on_ax=on_ax)
     # A limit in dollars belongs to the run of the experiment, and not to the evaluations after it.
-    if body.evaluation_task_ids:
+    if wanted:
         return RunSpending(found)
     return RunSpending(stopping(here, found._replace(stops_at=limits.max_cost)))
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
+import anyio
 from pydantic import BeforeValidator, Field
 
 from assaykit.api.client import path
@@ -32,6 +33,7 @@ from assaykit.toolkit.parameters import (
 from assaykit.toolkit.replies import Reply, bullets, quoted
 from assaykit.toolkit.spending import CostConfirmation, consent
 from assaykit.tools.runs.backfills import Backfill, begun, previewed, spending_of, unnamed
+from assaykit.tools.runs.followers import Followers, followers_of, scored_after, with_tasks
 from assaykit.tools.runs.parts import refuse_limits, triggered
 from assaykit.tools.runs.rows import rows_of
 from assaykit.tools.runs.spending import fixed, limited, of_evaluation, of_experiment
@@ -176,15 +178,16 @@ async def trigger_run(
     }
     asked = {"experiment_name": experiment_name, **of_examples, "evaluation_tasks": evaluation_tasks}
     body: TriggerEvaluationRequest | TriggerRunExperimentRequest
+    followers = Followers()
     if found.type == "RUN_EXPERIMENT":
         refuse_foreign(found, {**moments, **selected, "experiments": experiments}, "evaluation tasks")
         if experiment_name is None:
             raise Invalid(f"Task {name} makes an experiment, which needs a name.", "Pass experiment_name.")
-        tasks = [(await here.names.task(one, within)).id for one in evaluation_tasks or ()] or None
+        followers = await followers_of(here, within, found.dataset_id or "", evaluation_tasks or ())
         body = TriggerRunExperimentRequest(
-            experiment_name=experiment_name, **_given(of_examples), evaluation_task_ids=tasks
+            experiment_name=experiment_name, **_given(of_examples), evaluation_task_ids=followers.task_ids
         )
-        planned = await of_experiment(here, found, body, limits)
+        planned = await of_experiment(here, found, body, limits, followers.judges)
     else:
         refuse_foreign(found, asked, "RUN_EXPERIMENT tasks")
         within_time = await _rows_asked(here, within, found, moments, experiments)
@@ -196,14 +199,22 @@ async def trigger_run(
     agreed = await consent(here, ctx, f"Run task {quoted(found.name)}", spending, confirm_cost, again)
     if not agreed.is_given:
         return Reply(f"Nothing was started: {agreed.said}", {**facts, "started": False})
+    followers = await with_tasks(here, within, followers)
+    if followers.made:
+        body = body.model_copy(update={"evaluation_task_ids": followers.task_ids})
     run = await triggered(here, found.id, body, limited(limits, spending))
-    then = _then(evaluation_tasks)
     told = "".join(f"\n- {line}" for line in agreed.lines(spending))
     if not wait:
+        then = followers.sentence(experiment_name)
         head = f"Run {run.id} of task {name} is {run.status}{_over(run)}.{then}{told}"
         return Reply(f"{head}\nNext: wait_for_run(run={exactly(run.id)}).", {**facts, "run": plain(run)})
-    text, data = await told_of_all(here, await wait_for(here, ctx, [run], wait))
-    return Reply(f"Task {name}{_over(run)}.{then}{told}\n{text}", {**facts, "run": plain(run), **data})
+    ends = anyio.current_time() + wait
+    (run,) = await wait_for(here, ctx, [run], wait)
+    then = followers.sentence(experiment_name, is_complete=run.status == "COMPLETED")
+    text, data = await told_of_all(here, [run])
+    scored, scoring = await scored_after(here, ctx, within, followers, run, ends - anyio.current_time())
+    facts |= {"run": plain(run), **data, **scoring}
+    return Reply(f"Task {name}{_over(run)}.{then}{told}\n{text}{scored}", facts)
 
 
 @tool("read")
@@ -380,11 +391,6 @@ async def _rows_asked(
 
 
 _ENDS = ("data_start_time", "data_end_time")
-
-
-def _then(evaluation_tasks: Sequence[str] | None) -> str:
-    """A sentence about the evaluations after a run of an experiment."""
-    return f" When it is complete, {', '.join(evaluation_tasks)} score it; get_task shows." if evaluation_tasks else ""
 
 
 async def _makes_experiment(here: Session, task: Named, runs: Sequence[TaskRun]) -> bool:

@@ -427,7 +427,7 @@ def _refuse_scoring(kind: TaskType | None, given: Mapping[str, object]) -> None:
     if foreign := [name for name, value in given.items() if value]:
         later = " query_filter goes to trigger_run." if "query_filter" in foreign else ""
         if "evaluators" in foreign:
-            later += " An evaluation task on one experiment scores later ones too: trigger_run(evaluation_tasks)."
+            later += " trigger_run(evaluation_tasks) takes judges and tasks that score the experiment."
         raise Invalid(
             f"{', '.join(foreign)}: only tasks that evaluate have that, and this one runs an experiment.",
             f"Leave it out.{later}",
