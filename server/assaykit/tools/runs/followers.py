@@ -68,7 +68,6 @@ async def followers_of(here: Session, within: Named, dataset_id: str, names: Seq
         NotFound: neither a task nor a judge has a name.
         Invalid: a judge is named twice or judges traces or sessions, or a judge of the catalogue has no model.
     """
-    dataset = await here.names.dataset(dataset_id, within)
     found, judges = list[Named](), list[str]()
     for name in dict.fromkeys(names):
         task = await _task(here, within, dataset_id, name)
@@ -77,7 +76,8 @@ async def followers_of(here: Session, within: Named, dataset_id: str, names: Seq
         else:
             found.append(Named(id=task.id, name=task.name))
     if not judges:
-        return Followers(dataset, tuple(found))
+        return Followers(tasks=tuple(found))
+    dataset = await here.names.dataset(dataset_id, within)
     wanted = await wanted_evaluators(here, judges, None, within.id)
     refuse_on_dataset(wanted)
     tasks = await _own_tasks(here, within, dataset_id)
