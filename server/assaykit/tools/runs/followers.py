@@ -1,7 +1,9 @@
 """The evaluations after the run of an experiment: by tasks, and by judges that have no task on the dataset yet."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+import anyio
 
 from assaykit.api.pages import rows
 from assaykit.errors import NotFound
@@ -19,34 +21,37 @@ from assaykit.tools.tasks.evaluators import entries, task_type, wanted_evaluator
 from assaykit.tools.tasks.units import created, lettered, refuse_on_dataset
 from assaykit.wire.experiments import ExperimentPage
 from assaykit.wire.local import RunLimits
-from assaykit.wire.runs import TaskRun, TriggerEvaluationRequest
+from assaykit.wire.runs import TaskRun, TriggerEvaluationRequest, TriggerRunExperimentRequest
 from assaykit.wire.tasks import CreateTaskRequest, Task, TaskPage
+
+Request = TypeVar("Request", bound=TriggerEvaluationRequest | TriggerRunExperimentRequest)
 
 
 class Followers(NamedTuple):
-    """What scores the experiment of a run that is complete.
+    """What scores the experiment of this name when the run that makes it is complete.
 
     The backend starts `tasks` by itself; `made` are those that are new. `judges` have no task on the dataset yet.
     `experiment_id` is the newest experiment of the dataset, if it has one: a task on a dataset must name one.
     """
 
+    experiment: str = ""
     dataset: Named = Named(id="", name="")
     tasks: tuple[Named, ...] = ()
     made: tuple[Named, ...] = ()
     judges: tuple[WantedEvaluator, ...] = ()
     experiment_id: str | None = None
 
-    @property
-    def task_ids(self) -> list[str] | None:
-        """The ids of the tasks for the request of the run; None without tasks."""
-        return [one.id for one in self.tasks] or None
+    def in_request(self, body: Request) -> Request:
+        """The request of the run with the ids of the tasks."""
+        ids = [one.id for one in self.tasks]
+        return body.model_copy(update={"evaluation_task_ids": ids}) if ids else body
 
     def task_name(self, judge: WantedEvaluator) -> str:
         """The name of the task that a judge gets."""
-        return f"{judge.evaluator.name} on {self.dataset.name}"
+        return judge.evaluator.name + " on " + self.dataset.name
 
-    def sentence(self, experiment: str | None, *, is_complete: bool = False) -> str:
-        """The evaluations that follow the run which makes the experiment of this name; empty if none do."""
+    def sentence(self, *, is_complete: bool = False) -> str:
+        """The evaluations that follow; empty if none do. A run that `is_complete` is followed by judges at once."""
         said = [f"Created task {exactly(one.name)}." for one in self.made]
         if self.tasks:
             names = ", ".join(as_word(one.name) for one in self.tasks)
@@ -55,13 +60,15 @@ class Followers(NamedTuple):
             name, task = exactly(judge.evaluator.name), exactly(self.task_name(judge))
             said.append(
                 f"{as_word(judge.evaluator.name)} has no task yet, and a task needs an experiment. When the run is "
-                f"complete: create_task(name={task}, evaluators=[{name}], experiments=[{exactly(experiment or '')}]), "
+                f"complete: create_task(name={task}, evaluators=[{name}], experiments=[{exactly(self.experiment)}]), "
                 f"then trigger_run(task={task})."
             )
         return "".join(f" {one}" for one in said)
 
 
-async def followers_of(here: Session, within: Named, dataset_id: str, names: Sequence[str]) -> Followers:
+async def followers_of(
+    here: Session, within: Named, dataset_id: str, body: TriggerRunExperimentRequest, names: Sequence[str]
+) -> Followers:
     """The tasks and judges of these names. A judge with a task of its own on the dataset stands for that task.
 
     Raises:
@@ -76,7 +83,7 @@ async def followers_of(here: Session, within: Named, dataset_id: str, names: Seq
         else:
             found.append(Named(id=task.id, name=task.name))
     if not judges:
-        return Followers(tasks=tuple(found))
+        return Followers(body.experiment_name, tasks=tuple(found))
     dataset = await here.names.dataset(dataset_id, within)
     wanted = await wanted_evaluators(here, judges, None, within.id)
     refuse_on_dataset(wanted)
@@ -85,7 +92,7 @@ async def followers_of(here: Session, within: Named, dataset_id: str, names: Seq
     rest = tuple(one for one in wanted if one.evaluator.id not in tasks)
     newest = await here.api.get("/v2/experiments", ExperimentPage, dataset_id=dataset_id, limit=1)
     experiment_id = next((one.id for one in newest.experiments), None)
-    return Followers(dataset, tuple(found), judges=rest, experiment_id=experiment_id)
+    return Followers(body.experiment_name, dataset, tuple(found), judges=rest, experiment_id=experiment_id)
 
 
 async def _task(here: Session, within: Named, dataset_id: str, name: str) -> Task | None:
@@ -147,20 +154,24 @@ async def _new_task(
     return Named(id=task.id, name=task.name)
 
 
-async def scored_after(
+async def awaited(
     here: Session, ctx: ToolContext, within: Named, followers: Followers, run: TaskRun, wait_s: float
-) -> tuple[str, dict[str, Any]]:
-    """Score the experiment of a run that is complete, by judges without a task, which each get one.
+) -> tuple[TaskRun, str, dict[str, Any]]:
+    """Wait for a run, and score its experiment by the judges that have no task yet, which each get one.
 
-    Returns the report on their runs, which stays empty without such a judge, and for a run that is not complete.
+    Returns the run, the report on it and on the runs of the judges, and its data.
 
     Raises: as `with_tasks`.
     """
+    ends = anyio.current_time() + wait_s
+    (run,) = await wait_for(here, ctx, [run], wait_s)
+    text, data = await told_of_all(here, [run])
     if not followers.judges or run.status != "COMPLETED" or run.experiment_id is None:
-        return "", {}
+        return run, text, data
     whole = await with_tasks(here, within, followers._replace(tasks=(), experiment_id=run.experiment_id))
     body = TriggerEvaluationRequest(experiment_ids=[run.experiment_id])
-    runs = [await triggered(here, task.id, body, RunLimits()) for task in whole.tasks]
-    text, data = await told_of_all(here, await wait_for(here, ctx, runs, wait_s))
+    started = [await triggered(here, task.id, body, RunLimits()) for task in whole.tasks]
+    scored, scoring = await told_of_all(here, await wait_for(here, ctx, started, ends - anyio.current_time()))
     names = ", ".join(exactly(task.name) for task in whole.tasks)
-    return f"\nCreated {names}, which scores later experiments too: evaluation_tasks.\n{text}", {"scoring": data}
+    created_now = f"Created {names}, which scores later experiments too: evaluation_tasks."
+    return run, f"{text}\n{created_now}\n{scored}", {**data, "scoring": scoring}

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-import anyio
 from pydantic import BeforeValidator, Field
 
 from assaykit.api.client import path
@@ -33,7 +32,7 @@ from assaykit.toolkit.parameters import (
 from assaykit.toolkit.replies import Reply, bullets, quoted
 from assaykit.toolkit.spending import CostConfirmation, consent
 from assaykit.tools.runs.backfills import Backfill, begun, previewed, spending_of, unnamed
-from assaykit.tools.runs.followers import Followers, followers_of, scored_after, with_tasks
+from assaykit.tools.runs.followers import Followers, awaited, followers_of, with_tasks
 from assaykit.tools.runs.parts import refuse_limits, triggered
 from assaykit.tools.runs.rows import rows_of
 from assaykit.tools.runs.spending import fixed, limited, of_evaluation, of_experiment
@@ -181,12 +180,9 @@ async def trigger_run(
     followers = Followers()
     if found.type == "RUN_EXPERIMENT":
         refuse_foreign(found, {**moments, **selected, "experiments": experiments}, "evaluation tasks")
-        if experiment_name is None:
-            raise Invalid(f"Task {name} makes an experiment, which needs a name.", "Pass experiment_name.")
-        followers = await followers_of(here, within, found.dataset_id or "", evaluation_tasks or ())
-        body = TriggerRunExperimentRequest(
-            experiment_name=experiment_name, **_given(of_examples), evaluation_task_ids=followers.task_ids
-        )
+        body = _experiment(name, experiment_name, of_examples)
+        followers = await followers_of(here, within, found.dataset_id or "", body, evaluation_tasks or ())
+        body = followers.in_request(body)
         planned = await of_experiment(here, found, body, limits, followers.judges)
     else:
         refuse_foreign(found, asked, "RUN_EXPERIMENT tasks")
@@ -200,21 +196,25 @@ async def trigger_run(
     if not agreed.is_given:
         return Reply(f"Nothing was started: {agreed.said}", {**facts, "started": False})
     followers = await with_tasks(here, within, followers)
-    if followers.made:
-        body = body.model_copy(update={"evaluation_task_ids": followers.task_ids})
-    run = await triggered(here, found.id, body, limited(limits, spending))
+    run = await triggered(here, found.id, followers.in_request(body), limited(limits, spending))
     told = "".join(f"\n- {line}" for line in agreed.lines(spending))
     if not wait:
-        then = followers.sentence(experiment_name)
-        head = f"Run {run.id} of task {name} is {run.status}{_over(run)}.{then}{told}"
+        head = f"Run {run.id} of task {name} is {run.status}{_over(run)}.{followers.sentence()}{told}"
         return Reply(f"{head}\nNext: wait_for_run(run={exactly(run.id)}).", {**facts, "run": plain(run)})
-    ends = anyio.current_time() + wait
-    (run,) = await wait_for(here, ctx, [run], wait)
-    then = followers.sentence(experiment_name, is_complete=run.status == "COMPLETED")
-    text, data = await told_of_all(here, [run])
-    scored, scoring = await scored_after(here, ctx, within, followers, run, ends - anyio.current_time())
-    facts |= {"run": plain(run), **data, **scoring}
-    return Reply(f"Task {name}{_over(run)}.{then}{told}\n{text}{scored}", facts)
+    run, text, data = await awaited(here, ctx, within, followers, run, wait)
+    then = followers.sentence(is_complete=run.status == "COMPLETED")
+    return Reply(f"Task {name}{_over(run)}.{then}{told}\n{text}", {**facts, "run": plain(run), **data})
+
+
+def _experiment(task: str, name: str | None, given: Mapping[str, Any]) -> TriggerRunExperimentRequest:
+    """The request for a run that makes an experiment.
+
+    Raises:
+        Invalid: the experiment has no name.
+    """
+    if name is None:
+        raise Invalid(f"Task {task} makes an experiment, which needs a name.", "Pass experiment_name.")
+    return TriggerRunExperimentRequest(experiment_name=name, **_given(given))
 
 
 @tool("read")
