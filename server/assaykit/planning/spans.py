@@ -48,7 +48,7 @@ USUAL_PATHS = {"input": "attributes.input.value", "output": "attributes.output.v
 """OpenInference paths for the variables of nearly every judge."""
 
 LENGTHS = {
-    "shortened": "have a value over 32 KiB: the judge sees its beginning and end (on_too_long='skip' leaves them out)",
+    "shortened": "have a value over 32 KiB: the judge sees their beginning and end, or on_too_long='skip' skips them",
     "cut": "have a value of which only a part was kept; code is not run on it",
     "silent_turns": "have a turn without output",
 }

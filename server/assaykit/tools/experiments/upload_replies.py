@@ -5,6 +5,7 @@ from typing import Any
 
 from assaykit.errors import Invalid
 from assaykit.foreign import as_word, exactly
+from assaykit.planning.disclosures import counted
 from assaykit.toolkit.columns import listed
 from assaykit.toolkit.replies import quoted
 from assaykit.tools.experiments.file_looks import LIKELY_VARIANTS
@@ -48,10 +49,11 @@ def told_of(told: Uploaded, place: UploadTarget, results: Results) -> str:
         if place.dataset_id is None
         else ""
     )
-    there = f"on {exactly(place.name)}: {told.runs} runs over {matches.covered} of {matches.examples} examples"
+    runs = counted(told.runs, "runs")
+    there = f"on {exactly(place.name)}: {runs} over {matches.covered} of {matches.examples} examples"
     text = (
         f"{made}Uploaded experiment {exactly(place.experiment)} ({told.experiment_id}) "
-        f"{f'without a dataset: {told.runs} runs' if place.is_free else there}. "
+        f"{f'without a dataset: {runs}' if place.is_free else there}. "
         f"Evaluators in the file: {scored or 'none'}."
     )
     if without := matches.examples - matches.covered:
