@@ -30,6 +30,13 @@ def script(python: Path, name: str, *arguments: object, **variables: str) -> lis
 @contextmanager
 def engine(home: Path, **variables: str) -> Iterator[dict[str, str]]:
     """Start `assaykit engine` with HTTP, Flight and OTLP ports; yield the environment variables of the SDK for it."""
+    with engine_process(home, **variables) as (_, doors):
+        yield doors
+
+
+@contextmanager
+def engine_process(home: Path, **variables: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, str]]]:
+    """As `engine`, with its process."""
     command = [sys.executable, "-m", "assaykit", "engine", "--port", "0", "--flight-port", "0", "--otlp-port", "0"]
     own = {"ASSAYKIT_HOME": str(home), "ASSAYKIT_ENGINE_KEY": KEY, "PYTHONUNBUFFERED": "1", **variables}
     with subprocess.Popen(command, env={**os.environ, **own}, stdout=subprocess.PIPE, text=True) as process:
@@ -39,7 +46,7 @@ def engine(home: Path, **variables: str) -> Iterator[dict[str, str]]:
             while not (lines and lines[-1].startswith("spans ")):
                 lines.append(process.stdout.readline())
                 assert lines[-1], lines
-            yield {"ARIZE_API_KEY": KEY, **dict(re.findall(r"(ARIZE_\w+)=(\S+)", "".join(lines)))}
+            yield process, {"ARIZE_API_KEY": KEY, **dict(re.findall(r"(ARIZE_\w+)=(\S+)", "".join(lines)))}
         finally:
             process.terminate()
 
