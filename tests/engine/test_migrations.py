@@ -19,8 +19,9 @@ from tests.store_files import connected, schema_of
 
 from assaykit.engine.engine import STORE
 from assaykit.engine.store import migrations
+from assaykit.engine.store.checksums import SUMMED
 from assaykit.engine.store.definitions import run_columns
-from assaykit.engine.store.tables import ROW_STATES, SUMMED, evals, examples
+from assaykit.engine.store.tables import ROW_STATES, evals, examples
 from assaykit.errors import Unavailable
 from assaykit.filelock import FileLock
 
@@ -53,7 +54,7 @@ ROWS = {
         "status_message": None,
         "session_id": None,
         "model_name": None,
-        "attributes": "{}",
+        "attributes": '{"user.id": "u1"}',
         "events": "[]",
     },
     "evals": {
@@ -102,7 +103,7 @@ async def test_a_store_of_schema_0001_keeps_its_rows_and_gets_the_new_columns(tm
     verdict = {"made_by" if name == "metadata" else name: value for name, value in ROWS["evals"].items()}
     verdict |= {"version_id": "", "model": ""}
     changed = {"integrations": ROWS["integrations"] | added, "evals": verdict}
-    changed["spans"] = ROWS["spans"] | {"changed_ns": None}
+    changed["spans"] = ROWS["spans"] | {"changed_ns": None, "user_id": "u1"}
     expected = ROWS | changed
     for table in ("evals", "spans", "examples"):
         expected[table] = {**expected[table], "checksum": None}
@@ -261,6 +262,15 @@ async def test_a_store_migrates_on_a_file_system_without_locks(tmp_path: Path, m
     assert schema_of(copy) == "0001"
 
 
+def drop_whole(revision: str, connection: sa.Connection) -> None:
+    """Drop the indexes and tables that migrations after a revision add, where nothing else depends on them."""
+    if revision < "0032":
+        connection.execute(sa.text("DROP INDEX spans_by_user"))
+    if revision < "0026":
+        connection.execute(sa.text("DROP TABLE annotation_queue_records"))
+        connection.execute(sa.text("DROP TABLE annotation_queues"))
+
+
 def undo_after(revision: str, connection: sa.Connection) -> None:
     """Make a new store one of an older schema, from 0016 on: drop what the later migrations add."""
     dropped = {
@@ -279,11 +289,10 @@ def undo_after(revision: str, connection: sa.Connection) -> None:
         "0028": ("experiments.unknown_runs",),
         "0029": ("tasks.on_too_long",),
         "0030": ("integrations.provider_metadata",),
+        "0032": ("spans.user_id",),
         "0022": tuple(f"{table}.checksum" for table in ("spans", *SUMMED)),
     }
-    if revision < "0026":
-        connection.execute(sa.text("DROP TABLE annotation_queue_records"))
-        connection.execute(sa.text("DROP TABLE annotation_queues"))
+    drop_whole(revision, connection)
     if revision < "0025":
         for trigger in ("evals_replaced", "evals_deleted"):
             connection.execute(sa.text(f"DROP TRIGGER {trigger}"))

@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 import sqlalchemy as sa
-from tests.engine.door import Door, span
+from tests.engine.door import Body, Door, span, span_id
 from tests.query_plans import Watch, steps_at_fault
 
 READS = [
@@ -44,6 +44,48 @@ async def test_a_read_without_its_index_is_a_fault(
     await door.spans(project, filter=filter_text)
     assert own_watch.faults()
     watch.faults()
+
+
+@pytest.mark.parametrize(
+    ("filter_text", "found"),
+    [
+        ("attributes.user.id = 'u1'", [1]),
+        ("user.id = 'u1' AND span_kind = 'LLM'", [1]),
+        ("span_kind = 'LLM' AND user.id = 'U1'", []),
+    ],
+)
+async def test_the_spans_of_a_user_are_read_through_an_index(
+    door: Door, own_watch: Watch, filter_text: str, found: list[int]
+) -> None:
+    project = await door.send(span(1, user__id="u1", openinference__span__kind="LLM"), span(2, user__id="u2"))
+    ids = [one["context"]["span_id"] for one in await door.spans(project, filter=filter_text)]
+    assert ids == [span_id(number) for number in found]
+    (plan,) = [steps for text, steps in own_watch.plans.items() if "FROM spans" in text and "LIMIT" in text]
+    assert [step for step in plan if "INDEX spans_by_user (project_id=? AND user_id=? AND start_ns" in step]
+    assert "TEMP B-TREE" not in " ".join(plan)
+
+
+@pytest.mark.parametrize(
+    ("user", "filter_text", "matches"),
+    [
+        ({"intValue": "7"}, "user.id = '7'", True),
+        ({"intValue": "7"}, "user.id = 7", True),
+        ({"stringValue": "7"}, "user.id = 7", True),
+        ({"stringValue": "7"}, "user.id = '7'", True),
+        ({"intValue": "7"}, "NOT user.id = 'x'", False),
+        (None, "NOT user.id = 'x'", False),
+        ({"stringValue": "y"}, "NOT user.id = 'x'", True),
+        ({"stringValue": "y"}, "user.id = 'x' OR user.id = 'y'", True),
+        ({"arrayValue": {"values": [{"stringValue": "x"}]}}, "user.id = 'x'", False),
+    ],
+)
+async def test_a_filter_by_user_means_what_it_means_without_an_index(
+    door: Door, user: Body | None, filter_text: str, matches: bool
+) -> None:
+    sent = span(1)
+    sent["attributes"] += [] if user is None else [{"key": "user.id", "value": user}]
+    project = await door.send(sent)
+    assert bool(await door.spans(project, filter=filter_text)) is matches
 
 
 def test_a_walk_a_sort_and_a_read_of_a_whole_project_are_faults() -> None:

@@ -12,6 +12,24 @@ import sqlalchemy as sa
 
 from assaykit.engine import json_text
 
+SUMMED = {
+    "examples": ("id", "created_ns", "data", "updated_ns"),
+    "experiment_runs": ("id", "created_ns", "experiment_id", "example_id", "data"),
+    "evaluator_versions": ("id", "created_ns", "evaluator_id", "commit_hash", "commit_message", "type", "config"),
+    "prompt_versions": ("id", "created_ns", "prompt_id", "commit_hash", "commit_message", "config"),
+    "annotations": ("scope_id", "level", "target_id", "name", "label", "score", "text", "annotator", "updated_ns"),
+    "tasks": (
+        "id", "created_ns", "space_id", "name", "type", "project_id", "dataset_id", "experiment_ids", "sampling_rate",
+        "is_continuous", "query_filter", "query_filters", "evaluators", "run_configuration",
+    ),
+    "run_items": ("run_id", "position", "evaluator_id", "target_id", "scope_id"),
+}  # fmt: skip
+"""The columns in the checksum of a row: those that never change, or whose every change sets the checksum too.
+
+An example's version is left out, because a copy keeps the checksum. So are the outcome of a row of a run and the costs
+of a task, which change often.
+"""
+
 VERDICT = ("scope_id", "level", "target_id", "name", "label", "score", "explanation")
 
 MAKER = ("evaluator_version_id", "version", "model")

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from assaykit.engine.store import checksums
+from assaykit.engine.store.checksums import SUMMED
 from assaykit.engine.store.tables import (
-    SUMMED,
     annotations,
     earlier_evals,
     evals,

@@ -25,28 +25,10 @@ from assaykit.engine.store import checksums, triggers
 
 metadata = MetaData()
 
-SUMMED = {
-    "examples": ("id", "created_ns", "data", "updated_ns"),
-    "experiment_runs": ("id", "created_ns", "experiment_id", "example_id", "data"),
-    "evaluator_versions": ("id", "created_ns", "evaluator_id", "commit_hash", "commit_message", "type", "config"),
-    "prompt_versions": ("id", "created_ns", "prompt_id", "commit_hash", "commit_message", "config"),
-    "annotations": ("scope_id", "level", "target_id", "name", "label", "score", "text", "annotator", "updated_ns"),
-    "tasks": (
-        "id", "created_ns", "space_id", "name", "type", "project_id", "dataset_id", "experiment_ids", "sampling_rate",
-        "is_continuous", "query_filter", "query_filters", "evaluators", "run_configuration",
-    ),
-    "run_items": ("run_id", "position", "evaluator_id", "target_id", "scope_id"),
-}  # fmt: skip
-"""The columns in the checksum of a row: those that never change, or whose every change sets the checksum too.
-
-An example's version is left out, because a copy keeps the checksum. So are the outcome of a row of a run and the costs
-of a task, which change often.
-"""
-
 
 def _checksum(table: str) -> Column[object]:
     """A checksum that an insert computes."""
-    return Column("checksum", Integer, default=checksums.of_new(SUMMED[table]))
+    return Column("checksum", Integer, default=checksums.of_new(checksums.SUMMED[table]))
 
 
 def _noun(name: str, *columns: Column[object] | Index | UniqueConstraint) -> Table:
@@ -97,10 +79,12 @@ spans = Table(
     Column("events", JSON, nullable=False),
     Column("checksum", Integer),
     Column("changed_ns", Integer),
+    Column("user_id", String),
     UniqueConstraint("project_id", "span_id"),
     Index("spans_by_time", "project_id", "start_ns", "n"),
     Index("spans_by_trace", "project_id", "trace_id", "start_ns", "n"),
     Index("spans_by_session", "project_id", "session_id", "start_ns", sqlite_where=text("session_id IS NOT NULL")),
+    Index("spans_by_user", "project_id", "user_id", "start_ns", "n", sqlite_where=text("user_id IS NOT NULL")),
     sqlite_autoincrement=True,
 )
 """`n` is the ingest sequence. `attributes` is one flat object of full OpenInference names and JSON values.

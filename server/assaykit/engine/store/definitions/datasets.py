@@ -8,10 +8,11 @@ import sqlalchemy as sa
 from assaykit.engine.clock import Clock
 from assaykit.engine.store import checksums
 from assaykit.engine.store.change_times import touch
+from assaykit.engine.store.checksums import SUMMED
 from assaykit.engine.store.definitions import spaces
 from assaykit.engine.store.keys import next_id, row_ids, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival, decode_cursor, named_like
-from assaykit.engine.store.tables import SUMMED, dataset_versions, datasets, evals, examples, experiments
+from assaykit.engine.store.tables import dataset_versions, datasets, evals, examples, experiments
 from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import annotations
 from assaykit.errors import Conflict, Invalid, NotFound

@@ -9,10 +9,11 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store import checksums
+from assaykit.engine.store.checksums import SUMMED
 from assaykit.engine.store.definitions import integrations, spaces
 from assaykit.engine.store.keys import next_id, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival, by_change, named_like
-from assaykit.engine.store.tables import SUMMED, evaluator_versions, evaluators, tasks
+from assaykit.engine.store.tables import evaluator_versions, evaluators, tasks
 from assaykit.engine.store.times import moment
 from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
 from assaykit.judge.providers import provider_parameters

@@ -10,11 +10,12 @@ from pydantic import ValidationError
 from assaykit.engine.clock import Clock
 from assaykit.engine.problems import Malformed
 from assaykit.engine.store import checksums
+from assaykit.engine.store.checksums import SUMMED
 from assaykit.engine.store.definitions import datasets, evaluators, experiments, projects, spaces
 from assaykit.engine.store.keys import next_id, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
-from assaykit.engine.store.tables import SUMMED, schedules, tasks
 from assaykit.engine.store.tables import evaluators as evaluator_table
+from assaykit.engine.store.tables import schedules, tasks
 from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import spans
 from assaykit.engine.validation import granularity, run_configurations

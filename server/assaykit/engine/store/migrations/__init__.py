@@ -20,7 +20,7 @@ from assaykit.filelock import FileLock
 
 log = structlog.get_logger()
 
-HEAD = "0031"
+HEAD = "0032"
 """The newest revision under `versions/`."""
 
 _ALEMBIC = threading.Lock()

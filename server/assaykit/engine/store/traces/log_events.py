@@ -13,7 +13,7 @@ from assaykit.engine import late_events
 from assaykit.engine.store import checksums
 from assaykit.engine.store.keys import listed
 from assaykit.engine.store.tables import log_events, projects, spans
-from assaykit.engine.store.traces.spans import SUMMED
+from assaykit.engine.store.traces.spans import SUMMED, user_of
 
 KEPT_NS = 7 * 24 * 3600 * 10**9
 """The time for which events wait for their span, and for which a span that is sent again gets them back: a week."""
@@ -69,7 +69,8 @@ def _join(connection: sa.Connection, span_ids: list[str], now_ns: int) -> None:
         if changed["attributes"] != row["attributes"]:
             changed["changed_ns"] = now_ns
         checksum = checksums.of_columns({**row, **changed}, SUMMED)
-        connection.execute(spans.update().where(spans.c.n == row["n"]).values(checksum=checksum, **changed))
+        values = {**changed, "user_id": user_of(changed["attributes"]), "checksum": checksum}
+        connection.execute(spans.update().where(spans.c.n == row["n"]).values(values))
 
 
 def _of(connection: sa.Connection, span_ids: Iterable[str]) -> Mapping[tuple[str, str], list[Mapping[str, Any]]]:

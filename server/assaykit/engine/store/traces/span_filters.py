@@ -6,7 +6,7 @@ project stands outside the user's tree, so no filter can reach another project.
 
 import json
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -104,7 +104,20 @@ def where(node: Node, project_id: str, *, by_arrival: bool = False) -> ColumnEle
     Raises:
         Invalid: a field is not canonical, or an attribute key cannot stand in a JSON path.
     """
-    return and_(of_project(project_id, by_arrival=by_arrival), _clause(node, project_id))
+    return and_(of_project(project_id, by_arrival=by_arrival), _clause(node, project_id), *_by_index(node))
+
+
+def _by_index(node: Node) -> Iterator[ColumnElement[bool]]:
+    """Conditions that hold wherever the filter does, and that an index serves.
+
+    A decimal in text also equals a number, which `user_id` leaves out, so a filter with one has no such condition.
+    """
+    for item in node.items if isinstance(node, And) else (node,):
+        match item:
+            case Compare("attributes.user.id", "=", str() as user) if decimal(user) is None:
+                yield spans.c.user_id == user
+            case _:
+                pass
 
 
 def of_project(project_id: str, *, by_arrival: bool = False) -> ColumnElement[bool]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 import sqlalchemy as sa
 
 from assaykit.engine import json_text
+from assaykit.engine.readings import USER
 from assaykit.engine.store import checksums
 from assaykit.engine.store.definitions import projects
 from assaykit.engine.store.keys import listed
@@ -26,11 +27,14 @@ _ROWS_PER_INSERT = 100
 _KEY = ("project_id", "span_id")
 _SET_HERE = ("project_id", "attributes", "events")
 _GIVEN = tuple(
-    column.name for column in spans.columns if column.name not in {"n", *_SET_HERE, "changed_ns", "checksum"}
+    column.name for column in spans.columns if column.name not in {"n", *_SET_HERE, "changed_ns", "checksum", "user_id"}
 )
 SUMMED = (*_SET_HERE, *_GIVEN)
-"""The columns in the checksum of a span: all but its place in the ingest sequence and its time of change."""
-_COLUMNS = (*SUMMED, "checksum")
+"""The columns in the checksum of a span: all but its place in the ingest sequence, its time of change and its user.
+
+The user repeats an attribute.
+"""
+_COLUMNS = (*SUMMED, "user_id", "checksum")
 _given: Callable[[Mapping[str, Any]], tuple[Any, ...]] = cast("Any", itemgetter)(*_GIVEN)
 _REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _KEY)
 _PLACES = f"({', '.join('?' * len(_COLUMNS))})"
@@ -126,7 +130,13 @@ def _written(project_id: str, row: dict[str, Any]) -> tuple[Any, ...]:
         json_text.written(events) if events else "[]",
         *_given(row),
     )
-    return (*values, checksums.of(values))
+    return (*values, user_of(row["attributes"]), checksums.of(values))
+
+
+def user_of(attributes: Mapping[str, Any]) -> str | None:
+    """The user in the attributes of a span, if it is text. Numbers have no place in the index of users."""
+    user = attributes.get(USER)
+    return user if isinstance(user, str) else None
 
 
 def page(
