@@ -150,14 +150,16 @@ def sheet(
     if every is not column:
         scores = _scores(every)
         seen = set(scores)
+    seen.discard(None)
     labels: set[str | None] = set(map(_LABEL, filter(None, every)))
+    labels.discard(None)
     return Sheet(
         verdicts=Singles(rows.places, every, scores) if rows.is_single else _gathered(rows.ids, every),
         errored=frozenset(rows.errored),
         rows=len(every),
         failed=len(rows.errored),
-        scores=cast("frozenset[float]", frozenset(seen) - {None}),
-        labels=cast("frozenset[str]", frozenset(labels) - {None}),
+        scores=cast("frozenset[float]", frozenset(seen)),
+        labels=cast("frozenset[str]", frozenset(labels)),
     )
 
 
