@@ -1,5 +1,7 @@
 """The total of a search, the fields that its filter names in vain, and the answers of people in its list."""
 
+from collections.abc import Callable
+
 import pytest
 from tests.caller import Caller
 from tests.traces import id_of, send, span
@@ -15,7 +17,6 @@ from assaykit.settings import Settings
         ({"limit": 1}, "1 of 4 span(s) of 'bot', newest first; more follow", 4),
         ({"limit": 2, "filter": "input CONTAINS '?' AND status_code != 'ERROR'"}, "2 of 3 span(s)", 3),
         ({"limit": 1, "filter": "status_code = 'ERROR'"}, "1 span(s)", 1),
-        ({"limit": 1, "window": "last 29 minutes"}, "1 of 2 span(s)", 2),
     ],
 )
 async def test_a_search_tells_how_many_spans_match(
@@ -24,6 +25,11 @@ async def test_a_search_tells_how_many_spans_match(
     assert (await kept.read("search_spans", **asked)).startswith(head)
     found = await kept.ask("search_spans", **asked)
     assert (found["total"], found["total_is_exact"], found["absent"]) == (total, True, [])
+
+
+async def test_a_search_of_a_window_tells_the_total_of_the_window(kept: Caller, last: Callable[[int], str]) -> None:
+    found = await kept.ask("search_spans", limit=1, window=last(25))
+    assert (len(found["spans"]), found["total"], found["total_is_exact"]) == (1, 2, True)
 
 
 async def test_a_later_page_tells_the_total_of_all_pages(kept: Caller) -> None:
