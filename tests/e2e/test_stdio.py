@@ -110,7 +110,7 @@ async def test_a_server_ends_when_its_host_is_gone(tmp_path: Path) -> None:
 async def test_a_server_ends_when_its_host_is_gone_during_a_wait(tmp_path: Path) -> None:
     with ScriptedModel(lambda _: "good", latency_s=600) as model:
         await send_traces(tmp_path)
-        async with serving(tmp_path, OPENAI_API_KEY="scripted", OPENAI_BASE_URL=model.url) as server:
+        async with serving(tmp_path, OPENAI_API_KEY="sk-scripted-model", OPENAI_BASE_URL=model.url) as server:
             await server.initialize()
             run = await start_run(server)
             waiting = {"name": "wait_for_run", "arguments": {"run": run, "timeout": 600}}

@@ -44,7 +44,7 @@ def judged(prompt: str) -> str:
 async def sample_client_on_ax(folder: Path) -> AsyncGenerator[Client]:
     """The same on a backend that has the routes of the contract alone, as Arize AX."""
     with ScriptedModel(judged) as model:
-        keys = {"HOME": str(folder), "OPENAI_API_KEY": "scripted", "OPENAI_BASE_URL": model.url}
+        keys = {"HOME": str(folder), "OPENAI_API_KEY": "sk-scripted-model", "OPENAI_BASE_URL": model.url}
         with (
             engine(environment(folder / "engine", **keys), folder / "engine.log") as url,
             Served(Forwarder(url, like_ax=True)) as served,
@@ -74,7 +74,7 @@ async def sample_client(home: Path) -> AsyncGenerator[Client]:
         settings = Settings(
             home=home,
             folders=(sample.variant_path("a").parent,),
-            environment={"OPENAI_API_KEY": "scripted", "OPENAI_BASE_URL": model.url},
+            environment={"OPENAI_API_KEY": "sk-scripted-model", "OPENAI_BASE_URL": model.url},
             structured=True,
         )
         async with Client(create_server(settings)) as client:
