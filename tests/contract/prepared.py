@@ -57,7 +57,15 @@ async def _one_of_each(found: Door, space: str, number: int, rows: int) -> dict[
     evaluator = await found.evaluator(name)
     task = await found.task(evaluator, name, project_id=project)
     over_runs = await found.task(evaluator, f"{name} again", dataset_id=dataset, experiment_ids=[experiment])
-    config = {"space_id": space, "name": name, "annotation_config_type": "FREEFORM"}
+    config: Body = {"space_id": space, "name": name, "annotation_config_type": "FREEFORM"}
+    config_id = (await found.post("/v2/annotation-configs", config))["id"]
+    queue: Body = {
+        "space_id": space,
+        "name": name,
+        "annotation_config_ids": [config_id],
+        "annotator_emails": ["anna@example.com"],
+        "record_sources": [{"record_type": "EXAMPLE", "dataset_id": dataset, "example_ids": examples[:2]}],
+    }
     return {
         "project_id": [project],
         "span_id": [span_id(each) for each in numbers],
@@ -69,7 +77,8 @@ async def _one_of_each(found: Door, space: str, number: int, rows: int) -> dict[
         "evaluator_id": [evaluator],
         "task_id": [task, over_runs],
         "run_id": [(await found.run(task))["id"], (await found.run(over_runs))["id"]],
-        "config_id": [(await found.post("/v2/annotation-configs", config))["id"]],
+        "config_id": [config_id],
+        "queue_id": [(await found.post("/v2/annotation-queues", queue))["id"]],
         "name": [name],
         **await _judge(found, space, name),
         **await _prompt(found, space, name),
