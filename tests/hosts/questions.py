@@ -31,7 +31,7 @@ def of_tools(there: Prepared) -> list[Question]:
         Question(Call("list_projects"), ("4 project(s) in space 'default'", "Next: search_spans(project=")),
         Question(
             Call("search_spans", {"project": PROJECT, "limit": 2}),
-            ("2 span(s) of", "; more", "cursor", "Next: get_trace"),
+            ("2 of 28 span(s) of", "; more", "cursor", "Next: get_trace"),
             is_fenced=True,
         ),
         Question(
