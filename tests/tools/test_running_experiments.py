@@ -186,11 +186,13 @@ async def test_a_run_takes_a_filter_with_examples_named_or_counted(bench: Bench)
         ({"experiment_name": "a", "max_example": 3}, "max_example: unknown name, did you mean 'max_examples'?"),
         ({"experiment_name": "a", "max_examples": "three"}, "max_examples: input should be a valid integer"),
         ({"experiment_name": "a", "evaluation_tasks": ["answer"]}, "No task is named 'answer'. Near: 'answers'"),
+        ({"experiment_name": "a", "evaluation_tasks": ["shrt"]}, "Near: 'short'"),
         ({"experiment_name": "a", "evaluation_tasks": ["answers"]}, "Task 'answers' runs experiments itself"),
         ({"experiment_name": "a", "query_filter": "colour = 1"}, "'colour'"),
     ],
 )
 async def test_what_a_run_cannot_take_is_refused_by_name(bench: Bench, arguments: dict[str, Any], said: str) -> None:
+    await bench.ax.ask("create_judge", name="short", code="MATCHES_REGEX", pattern="^.{1,5}$")
     await bench.ax.ask("create_task", name="answers", run_configuration=GENERATION)
     assert said in (await bench.ax.refused("trigger_run", task="answers", **arguments))["message"]
     assert (await bench.ax.ask("list_runs", task="answers"))["runs"] == []
@@ -298,9 +300,7 @@ async def test_a_judge_that_cannot_score_the_experiment_is_refused_before_the_ru
     await ax.ask("create_task", name="answers", run_configuration=GENERATION)
     await ax.ask("trigger_run", experiment_name="v0", max_examples=1, wait=30)
     asked = bench.model.count
-    refusal = await ax.refused(
-        "trigger_run", task="answers", experiment_name="v1", evaluation_tasks=["odd"], confirm_cost=True
-    )
+    refusal = await ax.refused("trigger_run", task="answers", experiment_name="v1", evaluation_tasks=["odd"])
     assert said in refusal["message"]
     assert bench.model.count == asked
     assert [one["name"] for one in (await ax.ask("list_experiments"))["experiments"]] == ["v0"]

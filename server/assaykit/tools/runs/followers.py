@@ -10,6 +10,7 @@ from assaykit.errors import NotFound
 from assaykit.foreign import as_word, exactly
 from assaykit.names import Named
 from assaykit.planning.queries import WantedEvaluator
+from assaykit.planning.spans import TaskPlan
 from assaykit.session import Session
 from assaykit.toolkit.parameters import ToolContext
 from assaykit.tools.runs.parts import triggered
@@ -31,7 +32,8 @@ class Followers(NamedTuple):
     """What scores the experiment of this name when the run that makes it is complete.
 
     The backend starts `tasks` by itself; `made` are those that are new. `judges` have no task on the dataset yet.
-    `experiment_id` is the newest experiment of the dataset, if it has one: a task on a dataset must name one.
+    `experiment_id` is the newest experiment of the dataset, if it has one: a task on a dataset must name one. `plans`
+    are those of the judges' tasks on it.
     """
 
     experiment: str = ""
@@ -40,6 +42,7 @@ class Followers(NamedTuple):
     made: tuple[Named, ...] = ()
     judges: tuple[WantedEvaluator, ...] = ()
     experiment_id: str | None = None
+    plans: tuple[TaskPlan, ...] = ()
 
     def in_request(self, body: Request) -> Request:
         """The request of the run with the ids of the tasks."""
@@ -73,7 +76,8 @@ async def followers_of(
 
     Raises:
         NotFound: neither a task nor a judge has a name.
-        Invalid: a judge is named twice or judges traces or sessions, or a judge of the catalogue has no model.
+        Invalid: a judge is named twice or judges traces or sessions, a judge of the catalogue has no model, or a
+            variable of a judge has no value in the rows of the newest experiment.
     """
     found, judges = list[Named](), list[str]()
     for name in dict.fromkeys(names):
@@ -92,7 +96,15 @@ async def followers_of(
     rest = tuple(one for one in wanted if one.evaluator.id not in tasks)
     newest = await here.api.get("/v2/experiments", ExperimentPage, dataset_id=dataset_id, limit=1)
     experiment_id = next((one.id for one in newest.experiments), None)
-    return Followers(body.experiment_name, dataset, tuple(found), judges=rest, experiment_id=experiment_id)
+    followers = Followers(body.experiment_name, dataset, tuple(found), judges=rest)
+    return followers if experiment_id is None else await _planned(here, followers, experiment_id)
+
+
+async def _planned(here: Session, followers: Followers, experiment_id: str) -> Followers:
+    """The followers with the plans of tasks on an experiment. Its rows are checked here, before anybody is asked."""
+    on = followers.dataset.id
+    plans = [await plan_on_dataset(here, on, [experiment_id], [one], None) for one in followers.judges]
+    return followers._replace(experiment_id=experiment_id, plans=tuple(plans))
 
 
 async def _task(here: Session, within: Named, dataset_id: str, name: str) -> Task | None:
@@ -106,9 +118,10 @@ async def _task(here: Session, within: Named, dataset_id: str, name: str) -> Tas
         return task
     try:
         await evaluator_of(here, within, name)
-    except NotFound:
+    except NotFound as no_judge:
         if absent is not None:
-            raise absent from None
+            said = f"{absent.message} {no_judge.message}"
+            raise NotFound(said, "Name a task on the dataset, or a judge.") from None
         return task
     return None
 
@@ -127,26 +140,26 @@ async def with_tasks(here: Session, within: Named, followers: Followers) -> Foll
     """The same followers; judges have tasks now if the dataset has an experiment.
 
     Raises:
-        Invalid: a variable of a judge has no value in the rows of the newest experiment.
         Conflict: another task has the name of a judge's new task.
     """
     if followers.experiment_id is None:
         return followers
-    made = [await _new_task(here, within, followers, one, followers.experiment_id) for one in followers.judges]
-    return followers._replace(tasks=(*followers.tasks, *made), made=tuple(made), judges=())
+    made = [
+        await _new_task(here, within, followers, judge, plan)
+        for judge, plan in zip(followers.judges, followers.plans, strict=True)
+    ]
+    return followers._replace(tasks=(*followers.tasks, *made), made=tuple(made), judges=(), plans=())
 
 
 async def _new_task(
-    here: Session, within: Named, followers: Followers, judge: WantedEvaluator, experiment_id: str
+    here: Session, within: Named, followers: Followers, judge: WantedEvaluator, plan: TaskPlan
 ) -> Named:
-    dataset_id = followers.dataset.id
-    plan = await plan_on_dataset(here, dataset_id, [experiment_id], [judge], None)
     wanted = await created(here, within, [judge])
     body = CreateTaskRequest(
         name=followers.task_name(judge),
         type=task_type(None, wanted),
-        dataset_id=dataset_id,
-        experiment_ids=[experiment_id],
+        dataset_id=followers.dataset.id,
+        experiment_ids=[followers.experiment_id or ""],
         evaluators=entries(wanted, plan),
     )
     task = await limits.create(here, lettered(body, "SPAN"), {})
@@ -161,14 +174,17 @@ async def awaited(
 
     Returns the run, the report on it and on the runs of the judges, and its data.
 
-    Raises: as `with_tasks`.
+    Raises:
+        Invalid: a variable of a judge has no value in the rows of the experiment.
+        Conflict: as `with_tasks`.
     """
     ends = anyio.current_time() + wait_s
     (run,) = await wait_for(here, ctx, [run], wait_s)
     text, data = await told_of_all(here, [run])
     if not followers.judges or run.status != "COMPLETED" or run.experiment_id is None:
         return run, text, data
-    whole = await with_tasks(here, within, followers._replace(tasks=(), experiment_id=run.experiment_id))
+    planned = await _planned(here, followers._replace(tasks=()), run.experiment_id)
+    whole = await with_tasks(here, within, planned)
     body = TriggerEvaluationRequest(experiment_ids=[run.experiment_id])
     started = [await triggered(here, task.id, body, RunLimits()) for task in whole.tasks]
     scored, scoring = await told_of_all(here, await wait_for(here, ctx, started, ends - anyio.current_time()))
