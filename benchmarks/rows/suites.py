@@ -16,7 +16,8 @@ DEADLINE_S = 3 * 3600
 class Suite(NamedTuple):
     """Tests, words of pytest for the short size and the control, and patterns of figures that the tests print.
 
-    With `long`, the long size has the option `--long`. Every size has the options `always`.
+    With `long`, the long size has the option `--long`. Every size has the options `always`. So many `workers` share the
+    tests of the long size; with 0 the tests run in one process, and only then can they print figures.
     """
 
     tests: Sequence[str]
@@ -24,12 +25,26 @@ class Suite(NamedTuple):
     always: Sequence[str] = ()
     long: bool = False
     figures: Mapping[str, str] = {}
+    workers: int = 0
 
 
 def _run(number: str, suite: Suite, terms: Terms) -> Mapping[str, Outcome]:
     words = ["--long"] if suite.long and terms.size == "long" else []
     words += [*suite.always, *([] if terms.size == "long" else suite.only)]
-    command = [sys.executable, "-m", "pytest", *suite.tests, "-n0", "-q", "-s", "-m", "", "--no-header", *words]
+    workers = suite.workers if terms.size == "long" else 0
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        *suite.tests,
+        f"-n{workers}",
+        "-q",
+        "-s",
+        "-m",
+        "",
+        "--no-header",
+        *words,
+    ]
     # A breach imports modules before pytest does.
     command += [
         "-W",
@@ -66,7 +81,7 @@ def _count(word: str, said: str) -> re.Match[str] | None:
 _WAITING, _UNITS = "tests/engine/test_waiting_runs.py", "tests/engine/test_continuous_units.py"
 
 SUITES = {
-    "S5": Suite(["tests/engine/test_state_machine.py"], ["-k", "0"], long=True),
+    "S5": Suite(["tests/engine/test_state_machine.py"], ["-k", "0"], long=True, workers=2),
     "S7": Suite(
         ["tests/engine/test_windows.py", "tests/engine/test_store.py", "tests/engine/test_takeover.py"],
         ["--deselect", "tests/engine/test_windows.py"],

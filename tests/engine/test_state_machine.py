@@ -67,6 +67,8 @@ class Histories(RuleBasedStateMachine):
     """The model: when each span started, which have a label of the judge, and how often each may have been asked."""
 
     model: ScriptedModel
+    played = 0
+    """Histories that came to their end."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,6 +104,7 @@ class Histories(RuleBasedStateMachine):
         self._close()
         self._portal_context.__exit__(None, None, None)
         shutil.rmtree(self.root)
+        Histories.played += 1
 
     async def _prepare(self) -> None:
         self.project = await self.door.send(span(10_000, start_ns=NOW - 10_000 * SECOND))
@@ -307,6 +310,8 @@ def test_no_history_breaks_an_invariant(*, part: int, long: bool) -> None:
         phases=(Phase.generate,),
         print_blob=True,
     )
+    Histories.played = 0
     with ScriptedModel(MODEL_GATE.answer) as model:
         Histories.model = model
         run_state_machine_as_test(seed(SEED + part)(Histories), settings=how)
+    assert Histories.played >= examples // PARTS
