@@ -9,7 +9,6 @@ package and imports the package, as real tasks do. `--others PYTHON` is an inter
 """
 
 import argparse
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 
 import anyio
 from mcp import Client
-from processes import engine, phoenix, script
+from processes import engine, forget_peak, peak_mib, phoenix, script
 
 from assaykit.server import create_server
 from assaykit.settings import Settings
@@ -68,15 +67,16 @@ async def main() -> None:
         async with Client(create_server(settings)) as client:
             await ask(client, "create_dataset", name="bench", file="rows.jsonl")
             for kind in ("plain", "asynchronous"):
-                began = time.perf_counter()
+                forget_peak()
+                before, began = peak_mib(), time.perf_counter()
                 told = await ask(
                     client, "run_experiment", task=f"task.py:{kind}", dataset="bench", evaluators=["task.py:same"],
                     concurrency=given.concurrency, python=given.python and str(given.python),
                 )  # fmt: skip
                 took = time.perf_counter() - began
-                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
                 assert (told["rows"], told["failed"]) == (given.rows, 0)
-                print(f"{kind:13} {took:.2f} s, {ideal / took:.2f} of ideal, all told; peak memory {peak:.0f} MiB")
+                print(f"{kind:13} {took:.2f} s, {ideal / took:.2f} of ideal, all told; "
+                      f"peak memory {peak_mib()} MiB, {before} before")  # fmt: skip
     if given.others is not None:
         beside(given, ideal)
 

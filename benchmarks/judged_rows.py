@@ -24,7 +24,7 @@ from typing import Any
 import aiohttp
 import anyio
 import httpx
-from processes import script
+from processes import forget_peak, peak_mib, script
 
 from assaykit.engine.engine import Engine
 
@@ -54,17 +54,6 @@ def measured() -> tuple[float, float]:
     """Wall clock and CPU time of this process, in seconds."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return time.perf_counter(), used.ru_utime + used.ru_stime
-
-
-def forget_peak() -> None:
-    """Let the peak memory of this process begin anew: the making of the spans takes more than their judging."""
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-
-
-def peak_mib() -> int:
-    """The peak memory of this process since `forget_peak`."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) >> 10
 
 
 async def floor(url: str, rows: int, concurrency: int) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Other processes of a benchmark: an engine over HTTP, a Phoenix server, and scripts in another interpreter."""
+"""Processes of a benchmark: an engine over HTTP, a Phoenix server, scripts in another interpreter, and its memory."""
 
 import os
 import re
@@ -94,3 +94,14 @@ def _answers(url: str) -> bool:
         return httpx.get(url, timeout=5).is_success
     except httpx.HTTPError:
         return False
+
+
+def forget_peak() -> None:
+    """Let the peak memory of this process begin anew, after what is not to be measured."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def peak_mib() -> int:
+    """The peak memory of this process since `forget_peak`."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) >> 10

@@ -3,23 +3,24 @@
 import json
 import tempfile
 import weakref
+from array import array
 from collections.abc import AsyncIterable, Iterator, Mapping, Sequence
 from typing import Any, Self, overload
 
 from assaykit.errors import Unavailable, system_advice
 from assaykit.wire.datasets import DatasetExample
 
-MOST_IN_MEMORY = 4 << 20
+MOST_IN_MEMORY = 1 << 20
 """The most bytes of examples that stay in memory."""
 
 
 class ExampleSpool(Sequence[DatasetExample]):
-    """The examples in their order. Beyond 4 MiB they lie in a temporary file, and each look reads one line of it."""
+    """The examples in their order. Beyond 1 MiB they lie in a temporary file, and each look reads one line of it."""
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=MOST_IN_MEMORY)  # noqa: SIM115  # closed with the spool
         weakref.finalize(self, self._file.close)
-        self._ends = [0]
+        self._ends = array("Q", [0])
         self._last: tuple[int, dict[str, Any]] = -1, {}
         self.ids: list[str] = []
 

@@ -20,7 +20,6 @@ from assaykit.api.client import Api, path
 from assaykit.api.experiments import named, runs_of, taken
 from assaykit.errors import AssayError, Conflict, Invalid, NotFound, quote
 from assaykit.experiments.content import Content, changes
-from assaykit.experiments.example_spool import ExampleSpool, SpooledColumns
 from assaykit.files.folders import Folders, locate
 from assaykit.foreign import exactly
 from assaykit.names import Named
@@ -36,7 +35,6 @@ from assaykit.runner.results import ExampleCall, RowResult, columns, with_code
 from assaykit.runner.spans import PROTOBUF, import_protobuf, otlp
 from assaykit.runner.worker_pool import PendingCall, Start, WorkerPool
 from assaykit.settings import Settings
-from assaykit.wire.datasets import DatasetExample
 from assaykit.wire.experiments import (
     CreateExperimentRequest,
     Experiment,
@@ -242,16 +240,6 @@ def python_for(task: FunctionReference, wanted: str | None, folders: Folders) ->
     return interpreter(wanted, task.file.resolve(), above[0] if above else task.file.parent)
 
 
-def calls_of(examples: Sequence[DatasetExample], repetitions: int) -> list[PendingCall]:
-    """The calls to make. Each repetition covers all examples before the next, so an early end leaves none out."""
-    told: list[tuple[str, Mapping[str, Any]]] = (
-        [(key, SpooledColumns(examples, place)) for place, key in enumerate(examples.ids)]
-        if isinstance(examples, ExampleSpool)
-        else [(one.id, {"id": one.id, **(one.model_extra or {})}) for one in examples]
-    )
-    return [PendingCall(ExampleCall(key, number), found) for number in range(1, repetitions + 1) for key, found in told]
-
-
 async def execute(
     plan: ExperimentPlan,
     calls: Sequence[PendingCall],
@@ -273,7 +261,7 @@ async def execute(
     held: dict[ExampleCall, RowResult] = {}
     done: Mapping[ExampleCall, RowResult] = held if journal is None else journal.results
     resumed = len(done)
-    left = [row for row in calls if row.call not in done]
+    left = [row for row in calls if row.call not in done] if done else calls
     stopped_by: list[RowResult] = []
 
     progress = Progress(report, len(calls), resumed)
@@ -308,7 +296,7 @@ async def execute(
     await progress.tell()
     made = _made_of(pool)
     before = Content(packages=journal.packages) if journal is not None and resumed and pool.ready else Content()
-    found = OrderedResults(done, [row.call for row in calls if row.call in done])
+    found = OrderedResults.of(done, calls)
     failures = (
         {call for call, one in held.items() if one.error is not None} if journal is None else journal.results.failed
     )

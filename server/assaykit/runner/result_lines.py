@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, overload
+from typing import Any, BinaryIO, Self, overload
 
 from assaykit.runner.results import ExampleCall, RowResult, from_json
+from assaykit.runner.worker_pool import PendingCall
 
 
 class ResultLines(Mapping[ExampleCall, RowResult]):
@@ -21,28 +22,29 @@ class ResultLines(Mapping[ExampleCall, RowResult]):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: BinaryIO | None = None
-        self._places: dict[ExampleCall, int] = {}
+        # By repetition and example, so that no call is kept beside its places.
+        self._places: dict[int, dict[str, int]] = {}
         self.failed: set[ExampleCall] = set()
 
     def __getitem__(self, call: ExampleCall) -> RowResult:
-        place = self._places[call]
+        place = self._places[call.repetition][call.example_id]
         if self._file is None:
             self._file = self._path.open("rb")
         self._file.seek(place)
         return from_json(json.loads(self._file.readline()))
 
     def __iter__(self) -> Iterator[ExampleCall]:
-        return iter(self._places)
+        return (ExampleCall(key, number) for number, of_number in self._places.items() for key in of_number)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return sum(map(len, self._places.values()))
 
     def __contains__(self, call: object) -> bool:
-        return call in self._places
+        return isinstance(call, ExampleCall) and call.example_id in self._places.get(call.repetition, ())
 
     def note(self, call: ExampleCall, place: int, *, is_error: bool) -> None:
         """Note the place of a result's line, in bytes from the beginning, in place of an earlier line of the call."""
-        self._places[call] = place
+        self._places.setdefault(call.repetition, {})[call.example_id] = place
         (self.failed.add if is_error else self.failed.discard)(call)
 
     def clear(self) -> None:
@@ -60,9 +62,15 @@ class ResultLines(Mapping[ExampleCall, RowResult]):
 class OrderedResults(Sequence[RowResult]):
     """The results of some calls in the order of the calls, read when they are asked for."""
 
-    def __init__(self, results: Mapping[ExampleCall, RowResult], calls: Sequence[ExampleCall]) -> None:
+    def __init__(self, results: Mapping[ExampleCall, RowResult], calls: Sequence[PendingCall]) -> None:
         self._results = results
         self._calls = calls
+
+    @classmethod
+    def of(cls, results: Mapping[ExampleCall, RowResult], calls: Sequence[PendingCall]) -> Self:
+        """The results of those calls that have one."""
+        is_whole = all(one.call in results for one in calls)
+        return cls(results, calls if is_whole else [one for one in calls if one.call in results])
 
     @overload
     def __getitem__(self, place: int) -> RowResult: ...
@@ -70,14 +78,14 @@ class OrderedResults(Sequence[RowResult]):
     def __getitem__(self, place: slice) -> list[RowResult]: ...
     def __getitem__(self, place: int | slice) -> RowResult | list[RowResult]:
         if isinstance(place, slice):
-            return [self._results[call] for call in self._calls[place]]
-        return self._results[self._calls[place]]
+            return [self._results[one.call] for one in self._calls[place]]
+        return self._results[self._calls[place].call]
 
     def __len__(self) -> int:
         return len(self._calls)
 
     def __iter__(self) -> Iterator[RowResult]:
-        return (self._results[call] for call in self._calls)
+        return (self._results[one.call] for one in self._calls)
 
 
 def line_of(told: Mapping[str, Any]) -> bytes:

@@ -8,7 +8,7 @@ of them is run again in a process of its own, several at a time, and the row tha
 
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from itertools import count
 from typing import Any, NamedTuple
@@ -52,6 +52,33 @@ class PendingCall(NamedTuple):
         """The call as the worker gets it."""
         judged = {} if self.judged is None else {"judged": dict(self.judged)}
         return {"example": dict(self.columns), **judged}
+
+
+class WaitingCalls:
+    """The calls that wait for a process: those given back, then those of a sequence, each read when it is taken."""
+
+    def __init__(self) -> None:
+        self._back = deque[PendingCall]()
+        self._rows: Sequence[PendingCall] = ()
+        self._next = 0
+
+    def __len__(self) -> int:
+        return len(self._back) + len(self._rows) - self._next
+
+    def begin(self, rows: Sequence[PendingCall]) -> None:
+        """Wait with these rows, once no other is left."""
+        self._rows, self._next = rows, 0
+
+    def take(self) -> PendingCall:
+        """The next call."""
+        if self._back:
+            return self._back.popleft()
+        self._next += 1
+        return self._rows[self._next - 1]
+
+    def give_back(self, rows: Sequence[PendingCall]) -> None:
+        """Wait with these calls first, in their order."""
+        self._back.extendleft(reversed(rows))
 
 
 class Begun(NamedTuple):
@@ -109,8 +136,8 @@ class WorkerPool:
         self._concurrency = concurrency
         self._timeout_s = timeout_s
         self._on_ready = on_ready
-        self._waiting: deque[PendingCall] = deque()
-        self._suspects: deque[PendingCall] = deque()
+        self._waiting = WaitingCalls()
+        self._suspects: list[PendingCall] = []
         self._keeping = anyio.Lock()
         self._idle_ends = 0
         self._numbers = count(1)
@@ -128,19 +155,19 @@ class WorkerPool:
         self._is_stopped = True
         self._group.cancel_scope.cancel()
 
-    async def run(self, rows: Iterable[PendingCall]) -> None:
+    async def run(self, rows: Sequence[PendingCall]) -> None:
         """Run the rows.
 
         Raises:
             Invalid: the user's file cannot be used, or its process ends again and again without a row.
         """
-        self._waiting.extend(rows)
+        self._waiting.begin(rows)
         try:
             async with anyio.create_task_group() as self._group:
                 self._group.start_soon(self._first, self._group)
             if self._suspects and not self._is_stopped:
                 # Each of these processes has one row, so none becomes a suspect again.
-                self._waiting.extend(self._suspects)
+                self._waiting.begin(self._suspects)
                 async with anyio.create_task_group() as self._group:
                     self._spread(self._group, self._start, self._concurrency)
         except BaseExceptionGroup as raised:
@@ -210,12 +237,12 @@ class WorkerPool:
             is_ahead = self._usual_s < FAST_S and len(self._waiting) > self._concurrency
             if len(slots) >= slots.together * (2 if is_ahead else 1):
                 return
-            row, number = self._waiting.popleft(), next(self._numbers)
+            row, number = self._waiting.take(), next(self._numbers)
             try:
                 await worker.send({"row": number, **row.sent})
             except Ended:
                 # The process never got this row. Results that it sent before its end are still to be read.
-                self._waiting.appendleft(row)
+                self._waiting.give_back([row])
                 if slots.begun:
                     return
                 raise
@@ -229,7 +256,7 @@ class WorkerPool:
         return None
 
     async def _blame(self, slots: WorkerSlots, why: str) -> None:
-        self._waiting.extendleft(row for _, row in reversed(slots.behind))
+        self._waiting.give_back([row for _, row in slots.behind])
         begun = list(slots.begun.values())
         if len(begun) == 1:
             row, _, start_ns = begun[0]

@@ -215,6 +215,8 @@ def _engine(path: Path) -> sa.Engine:
         json_deserializer=json_text.read,
         pool_size=READERS + 1,
         max_overflow=0,
+        # The last connection has its pages and statements at hand.
+        pool_use_lifo=True,
     )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)

@@ -175,7 +175,7 @@ async def recorded_grid(here: Session, ctx: ToolContext, grid: ExperimentGrid) -
             continue
         part = GridPlace(each * place, each * len(grid.combinations))
         own = goal._replace(name=one.name, judges=judges, agreed=agreed, part=part)
-        reply = await recorded(here, ctx, own, one.of(plan), list(grid.calls), grid.restart)
+        reply = await recorded(here, ctx, own, one.of(plan), grid.calls, grid.restart)
         data: dict[str, Any] = {**reply.data, "params": one.params}
         counts = _counts(data["rows"], data["failed"], data["evaluators"])
         lines.append(f"{quoted(one.name)} ({data['experiment']['id']}): {counts}")

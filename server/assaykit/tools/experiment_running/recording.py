@@ -69,7 +69,7 @@ class Goal(NamedTuple):
 
 
 async def recorded(
-    here: Session, ctx: ToolContext, goal: Goal, plan: ExperimentPlan, calls: list[PendingCall], restart: bool
+    here: Session, ctx: ToolContext, goal: Goal, plan: ExperimentPlan, calls: Sequence[PendingCall], restart: bool
 ) -> Reply:
     """Run the calls, record the experiment, and let its judges score it. A call that was killed goes on.
 

@@ -10,6 +10,7 @@ from assaykit.errors import Invalid
 from assaykit.experiments import executing as runs
 from assaykit.experiments import kept_plans
 from assaykit.experiments.content import changes, examples_of_calls
+from assaykit.experiments.example_calls import ExampleCalls
 from assaykit.experiments.example_spool import ExampleSpool
 from assaykit.experiments.executing import Binding, ExperimentPlan
 from assaykit.experiments.stored_outputs import failed_calls
@@ -115,7 +116,7 @@ async def run_experiment(
         concurrency, timeout, repetitions, exit_on_error, set_global_tracer_provider, metadata or {},
         [one.evaluator.id for one in judges], column_mappings or {}, retries=retries,
     )  # fmt: skip
-    every = runs.calls_of(chosen.examples, repetitions)
+    every = ExampleCalls(chosen.examples, repetitions)
     spending = await spending_of(here, judges, chosen.examples, len(every) * len(combinations))
     goal = Goal(within, target, combinations[0].name, judges, spending, confirm_cost, chosen)
     if len(combinations) > 1:
@@ -124,7 +125,7 @@ async def run_experiment(
     plan = combinations[0].of(plan)
     if not dry_run:
         return await recorded(here, ctx, goal, plan, every, restart)
-    calls = runs.calls_of(chosen.examples[:dry_run_count], repetitions)
+    calls = ExampleCalls(chosen.examples[:dry_run_count], repetitions)
     ran = await runs.execute(plan, calls, None, here.settings, reporter(ctx), columns_of(judges), chosen.shape)
     refuse_unread(judges, calls, ran.results)
     head = "Dry run, nothing was recorded" + (", so no judge was asked." if judges else ".") + chosen.told
@@ -197,14 +198,12 @@ class _Retry(NamedTuple):
     def calls(self) -> list[PendingCall]:
         """The calls to make again."""
         failed = failed_calls(self.found)
-        return [
-            one for one in runs.calls_of(self.examples, max(one.repetition for one in failed)) if one.call in failed
-        ]
+        return [one for one in ExampleCalls(self.examples, max(one.repetition for one in failed)) if one.call in failed]
 
     @property
     def shape(self) -> DatasetShape:
         """The columns of the dataset."""
-        return shape_of(one.columns for one in runs.calls_of(self.examples, 1))
+        return shape_of(one.columns for one in ExampleCalls(self.examples, 1))
 
 
 async def _tried_again(
