@@ -5,7 +5,7 @@ that differs in any part from the usual form is read as a span object, which acc
 """
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -52,14 +52,14 @@ def _usual(told: dict[str, Any]) -> dict[str, Any]:
     row = {
         "context.span_id": _text(context["span_id"]),
         "context.trace_id": _text(context["trace_id"]),
-        "end_time": None if end is None else rfc3339(end),
+        "end_time": None if end is None else f"{end.isoformat()}Z",
         "status_message": _text(told.get("status_message")) or None,
         "name": _text(told.get("name")),
         "span_kind": kind,
         "status_code": status,
         "latency_ms": None if start is None or end is None else (end - start).total_seconds() * 1000,
         "parent_id": _text(told.get("parent_id")),
-        "start_time": None if start is None else rfc3339(start),
+        "start_time": None if start is None else f"{start.isoformat()}Z",
     }
     for key, value in told.get("attributes", {}).items():
         row[ATTRIBUTES + key] = value
@@ -78,12 +78,15 @@ def _text(value: str | None) -> str | None:
 
 
 def _moment(value: str | None) -> datetime | None:
-    """The moment of a time in UTC, as the engine writes it."""
+    """The moment of a time in UTC, as the engine writes it, without a zone."""
     if value is None:
         return None
     if value[-1] != "Z":
         raise ValueError
-    return datetime.fromisoformat(value[:-1]).replace(tzinfo=UTC)
+    moment = datetime.fromisoformat(value[:-1])
+    if moment.tzinfo is not None:
+        raise ValueError
+    return moment
 
 
 def _read(told: dict[str, Any]) -> Span:

@@ -11,12 +11,11 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from assaykit.engine import json_text
+from assaykit.engine.store import times
 from assaykit.engine.store.pages import PageRequest
 from assaykit.engine.store.tables import spans
-from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import annotations, verdicts
 from assaykit.engine.store.traces.spans import TimeRange, event, page_rows
-from assaykit.wire.bodies import rfc3339
 
 NO_NUMBERS = ("NaN", "Infinity")
 """Words that Python writes for numbers that JSON lacks. A page has null for them."""
@@ -78,8 +77,8 @@ def _span(row: sa.Row[Any], said: _Said) -> str:
         "name": row.name,
         "kind": row.kind,
         "parent_id": row.parent_id,
-        "start_time": _time(row.start_ns),
-        "end_time": _time(row.end_ns),
+        "start_time": times.text(row.start_ns),
+        "end_time": times.text(row.end_ns),
         "status_code": row.status_code,
         "status_message": row.status_message,
     }
@@ -99,11 +98,6 @@ def _span(row: sa.Row[Any], said: _Said) -> str:
         f'"trace_annotations":[{said.trace_annotated.get(row.trace_id, "")}],"evaluations":[{judged}],'
         f'"events":{_events(row.events)}}}'
     )
-
-
-def _time(ns: int | None) -> str | None:
-    when = moment(ns)
-    return None if when is None else rfc3339(when)
 
 
 def _attributes(stored: str) -> str:
