@@ -111,6 +111,10 @@ async def test_a_judge_is_not_asked_about_blank_text(settings: Settings) -> None
         ({"output": " "}, "output", " "),
         ({"output": "", "error": "boom"}, "output", None),
         ({"output": "x", "error": "boom"}, "output", "x"),
+        ({"output": None, "error": "boom"}, "output", None),
+        ({"output": None, "status_code": "ERROR"}, "output", None),
+        ({"output": None, "error": None}, "output", "null"),
+        ({"output": {"a": None}, "error": "boom"}, "output", '{"a":null}'),
         ({}, "output", None),
     ],
 )

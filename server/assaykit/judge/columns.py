@@ -109,15 +109,14 @@ def seen_by_runs(example: Row) -> dict[str, Any]:
 def text_at(row: Row, path: str) -> str | None:
     """Return the text at `path` for an evaluator: `null` for a null, and blank text as it is. None without a column.
 
-    The blank output of a run or of a span that failed is no output. Such a run has a value in `error`.
+    The null or blank output of a run or of a span that failed is no output. Such a run has a value in `error`.
     """
     value = resolve(row, path)
+    if path == "output" and (row.get("error") or row.get("status_code") == "ERROR"):
+        return as_text(value)
     if value is None:
         return NULL if has_path(row, path) else None
-    text = value if isinstance(value, str) else as_text(value)
-    is_blank = path == "output" and isinstance(text, str) and not text.strip()
-    has_failed = row.get("error") or row.get("status_code") == "ERROR"
-    return None if is_blank and has_failed else text
+    return value if isinstance(value, str) else as_text(value)
 
 
 def as_text(value: Any) -> str | None:
