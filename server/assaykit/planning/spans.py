@@ -374,7 +374,7 @@ def run_row(run: ExperimentRun, example: Row) -> Row:
 
 async def sample_rows(api: Api, query: SpanQuery, most: int = SAMPLE) -> list[Row]:
     """The newest spans of a query as rows, at most `most`."""
-    return [span_row(span) for span in (await _sample(api, query, query.query_filter))[:most]]
+    return [span_row(span) for span in await _sample(api, query, query.query_filter, most)]
 
 
 def mappings_for(wanted: WantedEvaluator, sample: "Sequence[Row] | Sample") -> dict[str, str]:
@@ -386,8 +386,8 @@ def mappings_for(wanted: WantedEvaluator, sample: "Sequence[Row] | Sample") -> d
     return {variable.name: variable.path for variable in try_mappings(wanted, sample)}
 
 
-async def _sample(api: Api, query: SpanQuery, text: str | None) -> Sequence[Span]:
-    return (await api.post("/v2/spans", SpanPage, _body(query, text), limit=SAMPLE)).spans
+async def _sample(api: Api, query: SpanQuery, text: str | None, most: int = SAMPLE) -> Sequence[Span]:
+    return (await api.post("/v2/spans", SpanPage, _body(query, text), limit=most)).spans
 
 
 def _body(query: SpanQuery, text: str | None) -> ListSpansRequest:

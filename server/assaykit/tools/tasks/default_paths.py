@@ -23,6 +23,9 @@ from assaykit.tools.tasks.units import filter_of, version_body
 from assaykit.wire.evaluators import EvaluatorVersion, Granularity
 from assaykit.wire.tasks import Task, TaskEvaluator
 
+_NEWEST = 10
+"""Spans that tell whether a default of before reads other values. Each look at a task reads them."""
+
 _MESSAGE = "Reads the text of messages, or of the root of a trace"
 
 
@@ -44,7 +47,8 @@ async def offer_of(here: Session, task: Task) -> Offer:
     old = {name for entry in entries for name, at in paths_of(entry).items() if USUAL_PATHS.get(name) == at}
     if not old or task.project_id is None:
         return Offer()
-    rows = await sample_rows(here.api, SpanQuery(task.project_id, parse("everything", here.now()), filter_of(task)))
+    newest = SpanQuery(task.project_id, parse("everything", here.now()), filter_of(task))
+    rows = await sample_rows(here.api, newest, _NEWEST)
     is_of_units = any(entry.query_mappings for entry in entries)
     levels = {one.granularity for one in await wanted_of(here, task)} if is_of_units else {"SPAN"}
     is_of_traces = "TRACE" in levels

@@ -43,6 +43,15 @@ _ROWS_PER_QUERY = 500
 _OF, _EARLIER = on_targets(evals), on_targets(earlier_evals)
 """The statements of `of`, which take longer to build than to execute."""
 
+
+def _ends(key: sa.ColumnElement[Any]) -> sa.Select[Any, Any, Any]:
+    of_units = sa.select(key, sa.func.max(spans.c.n), sa.func.max(spans.c.changed_ns)).group_by(key)
+    return of_units.where(spans.c.project_id == sa.bindparam("scope"), key.in_(sa.bindparam("units", expanding=True)))
+
+
+_ENDS: dict[SharedLevel, sa.Select[Any, Any, Any]] = {"TRACE": _ends(spans.c.trace_id), "SESSION": _ends(spans.c.session_id)}
+"""The last span of some traces or sessions, and the last change of any of their spans."""
+
 # Written out, because binding by position takes half the time of binding by name.
 _KEY = [column.name for column in evals.primary_key]
 _GIVEN = ("scope_id", "level", "target_id", "name", "label", "score", "explanation", "updated_ns")
@@ -114,10 +123,10 @@ def shared(
     been added since, or sent again with other attributes.
     """
     found = of(connection, scope_id, level, target_ids)
-    key = spans.c.trace_id if level == "TRACE" else spans.c.session_id
-    ends = sa.select(key, sa.func.max(spans.c.n), sa.func.max(spans.c.changed_ns)).group_by(key)
-    placed = ends.where(spans.c.project_id == scope_id, key.in_(list(found)))
-    rows: list[tuple[str, int, int | None]] = [tuple(row) for row in connection.execute(placed)] if found else []
+    if not found:
+        return {}
+    ends = connection.execute(_ENDS[level], {"scope": scope_id, "units": list(found)})
+    rows: list[tuple[str, int, int | None]] = [tuple(row) for row in ends]
     last = {unit: place for unit, place, _ in rows}
     if changed := {unit: at for unit, _, at in rows if at is not None}:
         found = of(connection, scope_id, level, target_ids, changed)
