@@ -77,7 +77,8 @@ def _summary(newest: Mapping[str, Entry]) -> str:
     long = [one for one in measured if one["size"] == "long"]
     return (
         f"Of {len(ROWS)} rows {len(measured)} were measured, {len(long)} of them in their long size. {len(met)} met\n"
-        f"their target, and their control was red. Of the other rows some missed it, and some were not measured."
+        f"their target, and their control was red; {len(measured) - len(met)} did not. "
+        f"{len(ROWS) - len(measured)} could not be measured and says why."
     )
 
 
