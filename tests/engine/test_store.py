@@ -15,6 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from tests import stores
 from tests.engine.door import KEY, Door, opened, span
+from tests.engine.test_migrations import old_store
 from tests.store_files import connected, schema_of, statements, statements_of_tables
 
 from assaykit.engine.engine import STORE, Engine
@@ -82,9 +83,12 @@ def test_the_newest_revision_is_the_one_that_the_code_names() -> None:
 
 
 @pytest.mark.slow
-def test_alembic_is_imported_to_migrate_and_not_for_a_store_that_is_up_to_date(tmp_path: Path) -> None:
-    assert said(begun(tmp_path / "home")) == "True"
+def test_alembic_is_imported_to_migrate_and_not_for_a_store_that_is_new_or_up_to_date(tmp_path: Path) -> None:
     assert said(begun(tmp_path / "home")) == "False"
+    assert said(begun(tmp_path / "home")) == "False"
+    (tmp_path / "old").mkdir()
+    old_store(tmp_path / "old" / STORE)
+    assert said(begun(tmp_path / "old")).endswith("True")
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Migration of a store to the newest schema.
 
-Alembic is imported only if the stored version is not `HEAD`, so that a start on an up-to-date file stays fast.
+Alembic is imported only for a file with an older schema: a new file gets the tables of `HEAD` from `schema.sql`.
 """
 
 import os
@@ -8,7 +8,7 @@ import secrets
 import shutil
 import sqlite3
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -22,6 +22,9 @@ log = structlog.get_logger()
 
 HEAD = "0032"
 """The newest revision under `versions/`."""
+
+SCHEMA = Path(__file__).with_name("schema.sql")
+"""The statements that give an empty file the tables of `HEAD`. A test holds them equal to what the migrations make."""
 
 _ALEMBIC = threading.Lock()
 """Alembic keeps its context in a module, so the stores of one process must migrate one at a time."""
@@ -44,6 +47,8 @@ def stored_version(engine: sa.Engine) -> str | None:
 def bring_up_to_date(engine: sa.Engine) -> None:
     """Migrate the file to `HEAD` in one transaction, after a backup; do nothing if it is at `HEAD` already.
 
+    An empty file gets the tables of `HEAD` at once.
+
     Raises:
         Unavailable: the file was written by a newer version, or the disk has no room for the backup.
     """
@@ -59,9 +64,12 @@ def bring_up_to_date(engine: sa.Engine) -> None:
                 f"The store is at schema {version}, which this version of assaykit (schema {HEAD}) cannot read.",
                 "Update assaykit, or set ASSAYKIT_HOME to another folder.",
             )
-        if version is not None:
+        if version is None:
+            _create(engine)
+        else:
             _back_up(engine, version, alone=alone)
-        _migrate(engine)
+        if stored_version(engine) != HEAD:
+            _migrate(engine)
 
 
 @contextmanager
@@ -123,6 +131,24 @@ def _back_up(engine: sa.Engine, version: str, *, alone: bool) -> None:
         if old != copy:
             old.unlink(missing_ok=True)
     log.warning("store_backed_up", copy=copy.name, schema=version, becomes=HEAD)
+
+
+def _create(engine: sa.Engine) -> None:
+    """Make the tables of `HEAD` in one transaction, unless another process has made tables meanwhile."""
+    with engine.connect().execution_options(begin="BEGIN IMMEDIATE") as connection, connection.begin():
+        if not sa.inspect(connection).has_table("alembic_version"):
+            for statement in _statements(SCHEMA.read_text(encoding="utf-8")):
+                connection.exec_driver_sql(statement)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script. Each ends at the end of a line."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def _migrate(engine: sa.Engine) -> None:

@@ -6,17 +6,11 @@ import sqlalchemy as sa
 
 from assaykit.engine.store.definitions import projects
 from assaykit.engine.store.tables import spans
-from assaykit.engine.store.traces.span_filters import where
+from assaykit.engine.store.traces.span_filters import by_index, where
 from assaykit.engine.store.traces.spans import TimeRange, chosen, of_run
 from assaykit.filters.fields import span_tree
 from assaykit.filters.tree import And, Compare, IsNull, Node, Not
-from assaykit.wire.local import SpanCount
-
-COUNTED = 100_000
-"""Spans that are counted at most."""
-
-LOOKED_AT = 20_000
-"""Spans that a filter without an index is tried on, the newest of the window."""
+from assaykit.wire.local import MOST_SPANS_COUNTED, SpanCount
 
 _KEYS = frozenset(["context.trace_id", "context.span_id", "attributes.session.id"])
 """The fields that an index serves."""
@@ -32,8 +26,8 @@ def count(
 ) -> SpanCount:
     """The spans of a window that match a filter, and those of `fields` that no span of the window has.
 
-    `run_id` keeps the spans that a run selected. A count ends at `COUNTED`. A filter that no index serves is tried on
-    the newest `LOOKED_AT` spans; `looked_at` then has their number.
+    `run_id` keeps the spans that a run selected. A count ends at `MOST_SPANS_COUNTED`, so a page costs the same in any
+    store. A filter that no index serves is tried on so many of the newest spans; `looked_at` then has their number.
 
     Raises:
         NotFound: no such project.
@@ -46,7 +40,7 @@ def count(
     if run_id is not None:
         within.append(spans.c.n.in_(of_run(project_id, run_id)))
     elif fields or not (asked is None or _is_keyed(asked)):
-        oldest = _newest(sa.select(spans.c.start_ns, spans.c.n).where(*within)).offset(LOOKED_AT).limit(1)
+        oldest = _newest(sa.select(spans.c.start_ns, spans.c.n).where(*within)).offset(MOST_SPANS_COUNTED).limit(1)
         if place := connection.execute(oldest).one_or_none():
             within.append(sa.tuple_(spans.c.start_ns, spans.c.n) > sa.tuple_(*map(sa.literal, place)))
             is_part = True
@@ -56,14 +50,14 @@ def count(
         return sa.and_(*within, where(tree, project_id, by_arrival=by_place))
 
     listed = sa.select(spans.c.n).where(*within) if asked is None else sa.select(spans.c.n).where(matches(asked))
-    counted = sa.select(sa.func.count()).select_from(listed.limit(COUNTED).subquery())
+    counted = sa.select(sa.func.count()).select_from(listed.limit(MOST_SPANS_COUNTED).subquery())
     some = ((field, _newest(sa.select(spans.c.n).where(matches(Not(IsNull(field))))).limit(1)) for field in fields)
     absent = [field for field, found in some if connection.execute(found).first() is None]
     matching = connection.execute(counted).scalar_one()
     return SpanCount(
         matching=matching,
-        is_exact=not is_part and matching < COUNTED,
-        looked_at=LOOKED_AT if is_part else None,
+        is_exact=not is_part and matching < MOST_SPANS_COUNTED,
+        looked_at=MOST_SPANS_COUNTED if is_part else None,
         absent=absent,
     )
 
@@ -71,7 +65,8 @@ def count(
 def _is_keyed(tree: Node) -> bool:
     """Whether all spans that match have one value of a field that an index serves."""
     parts = tree.items if isinstance(tree, And) else (tree,)
-    return any(isinstance(one, Compare) and one.operator == "=" and one.field in _KEYS for one in parts)
+    of_keys = (isinstance(one, Compare) and one.operator == "=" and one.field in _KEYS for one in parts)
+    return any(of_keys) or any(True for _ in by_index(tree))
 
 
 def _newest(query: sa.Select[*tuple[int, ...]]) -> sa.Select[*tuple[int, ...]]:

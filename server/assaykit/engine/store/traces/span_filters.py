@@ -104,10 +104,10 @@ def where(node: Node, project_id: str, *, by_arrival: bool = False) -> ColumnEle
     Raises:
         Invalid: a field is not canonical, or an attribute key cannot stand in a JSON path.
     """
-    return and_(of_project(project_id, by_arrival=by_arrival), _clause(node, project_id), *_by_index(node))
+    return and_(of_project(project_id, by_arrival=by_arrival), _clause(node, project_id), *by_index(node))
 
 
-def _by_index(node: Node) -> Iterator[ColumnElement[bool]]:
+def by_index(node: Node) -> Iterator[ColumnElement[bool]]:
     """Conditions that hold wherever the filter does, and that an index serves.
 
     A decimal in text also equals a number, which `user_id` leaves out, so a filter with one has no such condition.

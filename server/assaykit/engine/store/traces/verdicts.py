@@ -49,7 +49,10 @@ def _ends(key: sa.ColumnElement[Any]) -> sa.Select[Any, Any, Any]:
     return of_units.where(spans.c.project_id == sa.bindparam("scope"), key.in_(sa.bindparam("units", expanding=True)))
 
 
-_ENDS: dict[SharedLevel, sa.Select[Any, Any, Any]] = {"TRACE": _ends(spans.c.trace_id), "SESSION": _ends(spans.c.session_id)}
+_ENDS: dict[SharedLevel, sa.Select[Any, Any, Any]] = {
+    "TRACE": _ends(spans.c.trace_id),
+    "SESSION": _ends(spans.c.session_id),
+}
 """The last span of some traces or sessions, and the last change of any of their spans."""
 
 # Written out, because binding by position takes half the time of binding by name.
