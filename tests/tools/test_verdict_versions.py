@@ -175,9 +175,10 @@ async def test_runs_of_a_backfill_that_have_not_begun_keep_the_version_of_their_
         asked = {"evaluators": ["good"], "window": EVERYTHING}
         runs = [run["id"] for run in (await ax.ask("trigger_backfill", **asked, max_spans=1))["runs"]]
         assert len(runs) == 6
-        with anyio.fail_after(30):
-            while [(await ax.ask("get_run", run=run))["run"]["status"] for run in runs].count("PENDING") != 2:
-                await anyio.sleep(0.05)
+        for run in runs[:4]:
+            await until(ax, "get_run", lambda found: found["run"]["status"] == "RUNNING", run=run)
+        states = [(await ax.ask("get_run", run=run))["run"]["status"] for run in runs]
+        assert states.count("PENDING") == 2
         await redefine(ax, "Be strict", "judge-2", new_version=True)
         answers.set()
         assert (await ax.ask("wait_for_run", run=",".join(runs)))["scored"] == 6
