@@ -42,6 +42,8 @@ def count(
     elif fields or not (asked is None or _is_keyed(asked)):
         oldest = _newest(sa.select(spans.c.start_ns, spans.c.n).where(*within)).offset(MOST_SPANS_COUNTED).limit(1)
         if place := connection.execute(oldest).one_or_none():
+            # The index is read from a time on, and not from a pair on.
+            within = [chosen(project_id, TimeRange(place.start_ns, window.end_ns), None)]
             within.append(sa.tuple_(spans.c.start_ns, spans.c.n) > sa.tuple_(*map(sa.literal, place)))
             is_part = True
     by_place = run_id is not None
