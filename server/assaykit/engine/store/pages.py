@@ -44,6 +44,15 @@ def decode_cursor(cursor: str, parts: int) -> tuple[int, ...]:
     return key
 
 
+def after(page: PageRequest, window: tuple[int, int]) -> tuple[int, int]:
+    """A window of start times without those that stand only on earlier pages of `newest_by`.
+
+    The query of `newest_by` has to be within it: SQLite reads an index from one time on, and not from a pair on.
+    """
+    first, last = window
+    return (first, last) if page.cursor is None else (first, min(last, decode_cursor(page.cursor, 2)[0]))
+
+
 def _foreign_cursor() -> Malformed:
     return Malformed("The cursor does not come from this list.", "Start again without a cursor.")
 

@@ -13,7 +13,7 @@ from assaykit.engine.readings import USER
 from assaykit.engine.store import checksums
 from assaykit.engine.store.definitions import projects
 from assaykit.engine.store.keys import listed
-from assaykit.engine.store.pages import PageRequest, newest_by
+from assaykit.engine.store.pages import PageRequest, after, newest_by
 from assaykit.engine.store.tables import log_events, run_items, spans
 from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import annotations, targets, verdicts
@@ -172,7 +172,7 @@ def page_rows(
     Raises: as `page`.
     """
     projects.get(connection, project_id)
-    query = columns.where(chosen(project_id, window, filter_text, by_place=run_id is not None))
+    query = columns.where(chosen(project_id, TimeRange(*after(at, window)), filter_text, by_place=run_id is not None))
     if run_id is not None:
         query = query.where(spans.c.n.in_(of_run(project_id, run_id)))
     return newest_by(connection, query, (spans.c.start_ns, spans.c.n), at)

@@ -95,7 +95,8 @@ def place_of(connection: sa.Connection, query: CandidateQuery, number: int) -> P
 def is_older(connection: sa.Connection, query: CandidateQuery, place: Place) -> bool:
     """Whether the query has a span that is older than the one at a place."""
     older = sa.tuple_(spans.c.start_ns, spans.c.n) < sa.tuple_(*map(sa.literal, place))
-    found = _newest_first(sa.select(spans.c.n).where(*_chosen(query, None), older)).limit(1)
+    until = query._replace(window=TimeRange(query.window.start_ns, min(query.window.end_ns, place.start_ns)))
+    found = _newest_first(sa.select(spans.c.n).where(*_chosen(until, None), older)).limit(1)
     return connection.execute(found).one_or_none() is not None
 
 

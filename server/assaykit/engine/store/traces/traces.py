@@ -5,7 +5,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from assaykit.engine.store.definitions import projects
-from assaykit.engine.store.pages import PageRequest, newest_by
+from assaykit.engine.store.pages import PageRequest, after, newest_by
 from assaykit.engine.store.tables import spans as span_table
 from assaykit.engine.store.traces import spans
 from assaykit.engine.store.traces.span_filters import where
@@ -30,7 +30,7 @@ def page(
     root = span_table.alias("root")
     wanted = [root.c[name] for name in ("n", "start_ns", "trace_id", "span_id")]
     query = cast("sa.Select[Any]", sa.select(*wanted)).where(
-        root.c.project_id == project_id, root.c.start_ns.between(*window), root.c.parent_id.is_(None)
+        root.c.project_id == project_id, root.c.start_ns.between(*after(at, window)), root.c.parent_id.is_(None)
     )
     if filter_text is not None:
         inside = sa.select(sa.literal(1)).where(
