@@ -16,7 +16,7 @@ from typing import Any
 
 import anyio
 from mcp import Client
-from processes import engine, forget_peak, peak_mib, phoenix, script
+from processes import THINKING_S, engine, forget_peak, peak_mib, phoenix, script
 
 from assaykit.server import create_server
 from assaykit.settings import Settings
@@ -66,6 +66,7 @@ async def main() -> None:
         settings = Settings(home=folder / "home", folders=(folder,), structured=True)
         async with Client(create_server(settings)) as client:
             await ask(client, "create_dataset", name="bench", file="rows.jsonl")
+            await anyio.sleep(THINKING_S)
             for kind in ("plain", "asynchronous"):
                 forget_peak()
                 before, began = peak_mib(), time.perf_counter()

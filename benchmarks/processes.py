@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 
 KEY = "bench"
+THINKING_S = 4.0
+"""Seconds between two calls of an assistant, in which a server imports the modules of the other tools."""
 START_S = 180
 
 

@@ -88,7 +88,8 @@ def create_server(settings: Settings) -> MCPServer[Any]:
 
     @asynccontextmanager
     async def lifespan(_server: MCPServer[Any]) -> AsyncGenerator[LateSession]:
-        async with late_session(settings, shown.not_shown) as late:
+        modules = list(dict.fromkeys(tool.module for tool in shown.tools))
+        async with late_session(settings, shown.not_shown, modules) as late:
             yield late
 
     return _Server(

@@ -1,8 +1,7 @@
 """Reads that take as many steps in a large store as in a small one, counted in instructions of SQLite's machine."""
 
-import sqlite3
 from collections.abc import Callable
-from typing import cast
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -33,7 +32,7 @@ def steps(connection: sa.Connection, read: Read, project: str, number: int) -> i
         done += 1
         return 0
 
-    driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+    driver: Any = connection.connection.driver_connection
     driver.set_progress_handler(one, 1)
     try:
         read(connection, project, number)
