@@ -25,7 +25,7 @@ from assaykit.wire.spaces import SpacePage
 KEYS = {"ARIZE_API_KEY": "ak-planted-4711", "ARIZE_SPACE_ID": "U3BhY2U6MTph"}
 
 STARTED = """
-import json, sys
+import gc, json, sys
 import anyio
 from mcp import Client
 from assaykit.server import create_server
@@ -37,12 +37,12 @@ async def main():
         await client.list_tools()
         before = sorted(sys.modules)
         await client.call_tool("get_status", {})
-        after = sorted(sys.modules)
+        after, spared = sorted(sys.modules), gc.get_freeze_count()
         wanted = {tool.module for tool in listed()}
         with anyio.fail_after(60):
             while not wanted <= sys.modules.keys():
                 await anyio.sleep(0.1)
-        print(json.dumps([sorted(wanted), before, after]))
+        print(json.dumps([sorted(wanted), before, after, spared]))
 
 anyio.run(main)
 """
@@ -243,7 +243,8 @@ def test_the_first_call_imports_the_engine_and_the_time_after_it_the_other_tools
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    tools, before, after = json.loads(done.stdout)
+    tools, before, after, spared = json.loads(done.stdout)
+    assert spared > 50_000
     assert len(tools) > 8
     assert not set(tools) & set(before)
     assert not set(tools) <= set(after)

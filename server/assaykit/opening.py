@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from assaykit import logs
+from assaykit.garbage import pass_over_modules
 from assaykit.importing import imported
 from assaykit.settings import Settings
 
@@ -59,6 +60,7 @@ class LateSession:
         logs.configure_structlog()
         backend = await imported("assaykit.backend")
         of_calls = await imported("assaykit.session")
+        pass_over_modules("session")
         async with backend.connect(self._settings) as api, anyio.create_task_group() as group:
             task_status.started(of_calls.session(api, self._settings, self._not_shown))
             group.start_soon(self._import_while_idle)
@@ -70,6 +72,7 @@ class LateSession:
             while (left_s := self._called_at + IDLE_S - anyio.current_time()) > 0:  # noqa: ASYNC110  (calls move it)
                 await anyio.sleep(left_s)
             await imported(module)
+        pass_over_modules("tools")
 
 
 @asynccontextmanager

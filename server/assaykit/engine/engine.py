@@ -22,6 +22,7 @@ from assaykit.engine.store.database import Database
 from assaykit.engine.store.definitions import integrations, spaces
 from assaykit.engine.uploads import Uploads
 from assaykit.errors import Unavailable, quote, system_advice
+from assaykit.garbage import pass_over_modules
 from assaykit.judge.providers.prices import Prices
 from assaykit.judge.providers.rate_control import SLOTS
 
@@ -111,6 +112,7 @@ class Engine:
                     with Uploads(clock) as uploads:
                         engine = cls(home, app, database, clock, environment, models, executor, scheduler, uploads)
                         app.state.engine = engine
+                        pass_over_modules("engine")
                         try:
                             yield engine
                         finally:
