@@ -34,6 +34,7 @@ OURS = {
     "assaykit.errors",
     "assaykit.files",
     "assaykit.foreign",
+    "assaykit.garbage",
     "assaykit.importing",
     "assaykit.judge",
     "assaykit.judge.cut_text",
