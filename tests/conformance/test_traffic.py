@@ -22,6 +22,17 @@ SHORT = "ASSAYKIT_TEST_TRAFFIC_SHORT"
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = Path(tools.__path__[0])
 
+NO_MATCH = "request: No match found when deserializing the JSON string into"
+NO_SUCH_RECORD = (
+    f"{NO_MATCH} AnnotationQueueRecordInput with oneOf schemas: AnnotationQueueExampleRecordInput, "
+    "AnnotationQueueSessionRecordInput, AnnotationQueueSpanRecordInput, AnnotationQueueTraceRecordInput. Details: Error "
+    "due to additional fields (not defined in AnnotationQueueExampleRecordInput) in the input: experiment_id"
+)
+NO_SUCH_REGION = (
+    f"{NO_MATCH} ProviderMetadataRequest with oneOf schemas: AwsProviderMetadataRequest, GcpProviderMetadataRequest. "
+    "Details: Error due to additional fields (not defined in AwsProviderMetadataRequest) in the input: region"
+)
+
 KNOWN = {
     (
         "POST /v2/experiments",
@@ -33,6 +44,20 @@ KNOWN = {
         "POST /v2/annotation-queues",
         "request: 1 validation error for CreateAnnotationQueueRequest annotation_config_ids",
     ): "an engine's queue needs no annotation config before the first label; on AX the tool asks for one",
+    (
+        "POST /v2/annotation-queues",
+        NO_SUCH_RECORD,
+    ): "an engine's queue may hold runs of an experiment; on AX the tool refuses them",
+    (
+        "GET /v2/annotation-queues/{}/records",
+        "reply: 1 validation error for AnnotationQueueRecord source_type Input should be 'SPANS' or 'DATASET'",
+    ): "the same",
+    (
+        "POST /v2/ai-integrations",
+        NO_SUCH_REGION,
+    ): "an engine's integration of Bedrock may name its region; on AX the tool refuses it",
+    ("POST /v2/ai-integrations", "reply: body.provider_metadata.region is lost"): "the same",
+    ("GET /v2/ai-integrations", "reply: body.ai_integrations[].provider_metadata.region is lost"): "the same",
 }
 """What differs and may, with the reason: by route, and how the fault begins."""
 
