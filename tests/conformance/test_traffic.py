@@ -25,8 +25,8 @@ TOOLS = Path(tools.__path__[0])
 NO_MATCH = "request: No match found when deserializing the JSON string into"
 NO_SUCH_RECORD = (
     f"{NO_MATCH} AnnotationQueueRecordInput with oneOf schemas: AnnotationQueueExampleRecordInput, "
-    "AnnotationQueueSessionRecordInput, AnnotationQueueSpanRecordInput, AnnotationQueueTraceRecordInput. Details: Error "
-    "due to additional fields (not defined in AnnotationQueueExampleRecordInput) in the input: experiment_id"
+    "AnnotationQueueSessionRecordInput, AnnotationQueueSpanRecordInput, AnnotationQueueTraceRecordInput. Details: "
+    "Error due to additional fields (not defined in AnnotationQueueExampleRecordInput) in the input: experiment_id"
 )
 NO_SUCH_REGION = (
     f"{NO_MATCH} ProviderMetadataRequest with oneOf schemas: AwsProviderMetadataRequest, GcpProviderMetadataRequest. "
