@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import anyio
 import pytest
@@ -15,8 +16,10 @@ from starlette.routing import Route
 from tests.caller import Caller, serving
 from tests.loopback import Served
 
+from assaykit import opening
 from assaykit.backend import connect
 from assaykit.errors import Invalid, Unauthorized
+from assaykit.importing import imported
 from assaykit.judge.providers.rate_control import SLOTS
 from assaykit.server import create_server
 from assaykit.settings import Settings
@@ -289,3 +292,23 @@ async def test_first_calls_at_the_same_time_share_one_session(settings: Settings
         caller = Caller(client, settings)
         for tool in ("get_status", "list_spaces", "list_tasks", "list_judges", "get_status"):
             group.start_soon(caller.told, tool)
+
+
+async def test_a_module_that_cannot_be_imported_ends_no_session(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "IDLE_S", 0.0)
+    asked: list[str] = []
+
+    async def counted(name: str) -> ModuleType:
+        asked.append(name)
+        return await imported(name)
+
+    monkeypatch.setattr(opening, "imported", counted)
+    async with opening.late_session(settings, {}, ["assaykit.absent", "assaykit.figures"]) as late:
+        here = await late.session()
+        with anyio.fail_after(30):
+            while "assaykit.figures" not in asked:  # noqa: ASYNC110  (modules tell nobody)
+                await anyio.sleep(0.01)
+        assert (await here.space(None)).name == "default"
+    assert "assaykit.absent" in asked

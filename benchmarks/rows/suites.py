@@ -32,28 +32,10 @@ def _run(number: str, suite: Suite, terms: Terms) -> Mapping[str, Outcome]:
     words = ["--long"] if suite.long and terms.size == "long" else []
     words += [*suite.always, *([] if terms.size == "long" else suite.only)]
     workers = suite.workers if terms.size == "long" else 0
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        *suite.tests,
-        f"-n{workers}",
-        "-q",
-        "-s",
-        "-m",
-        "",
-        "--no-header",
-        *words,
-    ]
+    command = [sys.executable, "-m", "pytest", *suite.tests, f"-n{workers}", "-q", "-s", "-m", "", "--no-header"]
     # A breach imports modules before pytest does.
-    command += [
-        "-W",
-        "ignore::pytest.PytestAssertRewriteWarning",
-        "-p",
-        "no:cacheprovider",
-        "--basetemp",
-        str(terms.folder / "tests"),
-    ]
+    command += [*words, "-W", "ignore::pytest.PytestAssertRewriteWarning", "-p", "no:cacheprovider"]
+    command += ["--basetemp", str(terms.folder / "tests")]
     ended = subprocess.run(
         command, cwd=ROOT, check=False, capture_output=True, encoding="utf-8", errors="replace", timeout=DEADLINE_S
     )

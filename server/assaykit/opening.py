@@ -4,7 +4,7 @@ Once it is open, the modules of the other tools are imported while nobody calls,
 """
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import anyio
@@ -71,13 +71,15 @@ class LateSession:
         for module in self._modules:
             while (left_s := self._called_at + IDLE_S - anyio.current_time()) > 0:  # noqa: ASYNC110  (calls move it)
                 await anyio.sleep(left_s)
-            await imported(module)
+            # A module that cannot be imported fails the calls of its own tools, and no others.
+            with suppress(ImportError):
+                await imported(module)
         pass_over_modules("tools")
 
 
 @asynccontextmanager
 async def late_session(
-    settings: Settings, not_shown: Mapping[str, str], modules: Sequence[str] = ()
+    settings: Settings, not_shown: Mapping[str, str], modules: Sequence[str]
 ) -> AsyncGenerator[LateSession]:
     """A session that is not open yet. It closes at the end of the block. `modules` are imported between calls.
 

@@ -1,6 +1,7 @@
 """The total of a search, the fields that its filter names in vain, and the answers of people in its list."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from tests.caller import Caller
@@ -58,8 +59,20 @@ async def test_a_filter_without_an_index_is_counted_among_the_newest_spans(
     assert text.startswith("1 of at least 3 span(s)")
     said = await ax.ask("search_spans", project="bot", filter="metadata.tier IS NULL")
     assert said["absent"] == ["None of the newest 3 spans has 'attributes.metadata.tier'."]
-    of_user = await ax.ask("search_spans", project="bot", limit=1, filter="attributes.user.id = 'nobody'")
-    assert of_user["total_is_exact"]
+
+
+@pytest.mark.embedded("the bound of the count is lowered in this process")
+async def test_the_total_of_a_user_is_exact_however_old_the_spans_are(
+    ax: Caller, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(span_counts, "MOST_SPANS_COUNTED", 4)
+    of_users: list[tuple[dict[str, Any], int, int]] = [({"user.id": "old"}, 3, 300), ({"user.id": "new"}, 9, 10)]
+    sent = [span(f"{at + n}", minutes_ago=at + n, **user) for user, many, at in of_users for n in range(many)]
+    await send(settings.home, sent)
+    found = await ax.ask("search_spans", limit=1, window="everything", filter="attributes.user.id = 'old'")
+    assert (found["total"], found["total_is_exact"]) == (3, True)
+    found = await ax.ask("search_spans", limit=1, window="everything", filter="attributes.user.id LIKE 'old'")
+    assert not found["total_is_exact"]
 
 
 NAMED_IN_VAIN: list[tuple[str, list[str], int]] = [

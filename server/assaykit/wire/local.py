@@ -227,6 +227,7 @@ class TaskSchedule(ReplyBody):
 
 
 MOST_SPANS_COUNTED = 10_000
+"""A count of spans ends there. A filter that no index serves is tried on so many of the newest spans."""
 
 
 class StoreStatus(ReplyBody):
