@@ -49,7 +49,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options for the backend and for the size of the heavy checks."""
     parser.addoption("--backend", choices=["local", "ax"], default="local", help="ax: engine processes, over HTTP")
     parser.addoption(
-        "--through", choices=["quiet"], help="with --backend ax: through a chaos proxy that spoils nothing"
+        "--through",
+        choices=["quiet", "quiet-over-http"],
+        help="with --backend ax: through a chaos proxy that spoils nothing, all tests or those marked `over_http`",
     )
     parser.addoption("--record", metavar="FOLDER", help="with --backend ax: write every call down")
     parser.addoption("--long", action="store_true", help="run the heavy checks in their long size")
@@ -80,15 +82,22 @@ def record_of(config: pytest.Config) -> Path | None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def backend(request: pytest.FixtureRequest) -> Generator[None]:
+def backend(request: pytest.FixtureRequest) -> Generator[Engines | None]:
     """Select the backend of `--backend`; with ax, start engine processes for this worker."""
     if request.config.getoption("--backend") == "local":
-        yield
+        yield None
         return
-    record = record_of(request.config)
-    through = request.config.getoption("--through") is not None
-    with Engines(record, through_proxy=through) as engines, chosen(engines):
-        yield
+    with Engines(record_of(request.config)) as engines, chosen(engines):
+        yield engines
+
+
+@pytest.fixture(autouse=True)
+def through(backend: Engines | None, request: pytest.FixtureRequest) -> None:
+    """Put a proxy before the engines of this test, if `--through` asks for one."""
+    if backend is not None:
+        asked = request.config.getoption("--through")
+        marked = request.node.get_closest_marker("over_http") is not None
+        backend.through_proxy = asked == "quiet" or (asked == "quiet-over-http" and marked)
 
 
 @pytest.fixture(scope="session")

@@ -23,8 +23,10 @@ import anyio
 from tests import statements
 from tests.engine.door import opened, span
 from tests.fork_starter import end_with_parent
+from tests.scripted_model import ScriptedModel
 
-from assaykit import engine
+from assaykit import engine, judge, logs
+from assaykit.judge.providers.output_modes import LEARNT
 
 # Modules that an engine imports lazily.
 LATER = (
@@ -32,6 +34,7 @@ LATER = (
     "alembic.config",
     "anyio._backends._asyncio",
     "assaykit.cli.engine",
+    "regex",
     "sqlalchemy.dialects.sqlite",
     "uvicorn.lifespan.off",
     "uvicorn.loops.auto",
@@ -39,38 +42,56 @@ LATER = (
     "uvicorn.protocols.websockets.auto",
 )
 
+ALWAYS = {"data_start_time": "2000-01-01T00:00:00Z"}
+
 APART = (".migrations.", "flight", "grpc")
 """Parts of module names to leave out: Alembic runs migrations as files, and gRPC does not survive a fork."""
 
 
 def import_whole_engine() -> None:
     """Import every module that each fork would otherwise import itself."""
-    names = [one.name for one in walk_packages(engine.__path__, "assaykit.engine.")]
+    names = [one.name for package in (engine, judge) for one in walk_packages(package.__path__, f"{package.__name__}.")]
     within = [name for name in names if not any(word in name for word in APART)]
     for module in (*LATER, *within):
         import_module(module)
 
 
 async def compile_statements(home: Path) -> None:
-    """Let an engine on the folder `home` do what most engines do."""
-    async with opened(home) as door:
-        dataset, examples = await door.dataset([{"input": "a"}])
-        experiment = await door.experiment(dataset, [{"example_id": examples[0], "output": "b"}])
-        await door.runs_of(experiment)
-        project = await door.send(span(1))
-        await door.spans(project)
-        await door.task(await door.evaluator(), project_id=project)
-        for noun in ("datasets", "experiments", "projects", "tasks", "evaluators", "ai-integrations", "prompts"):
-            await door.get(f"/v2/{noun}")
-            await door.get(f"/v2/{noun}", name="a")
+    """Let an engine on the folder `home` do what most engines do, with a judge and without."""
+    with ScriptedModel(lambda _: "good") as model:
+        variables = {"OPENAI_API_KEY": "sk-only-of-the-starter", "OPENAI_BASE_URL": model.url}
+        async with opened(home, variables) as door:
+            dataset, examples = await door.dataset([{"input": "a"}])
+            experiment = await door.experiment(dataset, [{"example_id": examples[0], "output": "b"}])
+            await door.runs_of(experiment)
+            project = await door.send(span(1))
+            await door.spans(project)
+            code, tone = await door.evaluator(), await door.judge()
+            for task, window in (
+                (await door.task(code, project_id=project), ALWAYS),
+                (await door.task(tone, "judged", type="TEMPLATE_EVALUATION", project_id=project), ALWAYS),
+                (await door.task(code, "of rows", dataset_id=dataset, experiment_ids=[experiment]), {}),
+            ):
+                ended = await door.run(task, **window)
+                assert ended["status"] == "COMPLETED", ended
+                await door.get(f"/x/task-runs/{ended['id']}/report")
+                await door.get(f"/v2/tasks/{task}/runs")
+                await door.get(f"/v2/tasks/{task}")
+            await door.get("/x/status")
+            for noun in ("datasets", "experiments", "projects", "tasks", "evaluators", "ai-integrations", "prompts"):
+                await door.get(f"/v2/{noun}")
+                await door.get(f"/v2/{noun}", name="a")
 
 
 def main() -> None:
     """Answer every line until stdin ends."""
+    logs.configure("error")
     import_whole_engine()
     statements.share()
     with TemporaryDirectory() as folder:
         anyio.run(compile_statements, Path(folder) / "home")
+    # Another model may have the port, and so the base URL.
+    LEARNT.clear()
     # A fork has none of the threads of its parent, but all the locks that they hold.
     while threading.active_count() > 1:
         time.sleep(0.001)

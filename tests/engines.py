@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -26,12 +26,13 @@ _FOREIGN = ("ARIZE_", "ASSAYKIT_", "OTEL_", "OPENAI_", "ANTHROPIC_")
 class Engines:
     """Starts and stops engine processes.
 
-    Every call is written to the file `record` as a line, or goes through a chaos proxy that spoils nothing.
+    Every call is written to the file `record` as a line. The engines that start while `through_proxy` is true are
+    reached through a chaos proxy that spoils nothing.
     """
 
-    def __init__(self, record: Path | None, *, through_proxy: bool = False) -> None:
+    def __init__(self, record: Path | None) -> None:
         self._record = record
-        self._through_proxy = through_proxy
+        self.through_proxy = False
         self._starter = subprocess.Popen(
             [sys.executable, "-W", "default", "-m", "tests.engine_starter"],
             cwd=_ROOT,
@@ -68,17 +69,23 @@ class Engines:
         started = self._ask(environment={**kept, **settings.environment, **own}, log=str(log))
         assert started["url"], log.read_text(encoding="utf-8")
         try:
-            with self._between(started["url"]) as served:
-                yield started["url"] if served is None else served.address
+            with self._between(started["url"]) as url:
+                yield url
         finally:
             status = self._ask(stop=started["pid"])["status"]
         assert status == 0
         assert not (said := log.read_text(encoding="utf-8")), said
 
-    def _between(self, url: str) -> AbstractContextManager[Served | ChaosProxy | None]:
-        if self._through_proxy:
-            return ChaosProxy(url)
-        return nullcontext() if self._record is None else Served(Forwarder(url, record=self._record))
+    @contextmanager
+    def _between(self, url: str) -> Generator[str]:
+        """The address that leads to the engine, through what stands between."""
+        with ExitStack() as open_now:
+            if self._record is not None:
+                forwarder = Forwarder(url, record=self._record)
+                url = open_now.enter_context(Served(forwarder, lifespan=True)).address
+            if self.through_proxy:
+                url = open_now.enter_context(ChaosProxy(url)).address
+            yield url
 
     def _ask(self, **question: Any) -> dict[str, Any]:
         assert self._starter.stdin is not None

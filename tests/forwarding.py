@@ -20,8 +20,10 @@ class Forwarder:
     """An ASGI app that forwards every request to the engine at `url`.
 
     Each call is written to the file `record` as a line of JSON. With `like_ax`, routes that only the engine has (`/x/`)
-    are answered with 404, as AX would.
+    are answered with 404, as AX would. One client serves from the start of its server to the end.
     """
+
+    _client: httpx.AsyncClient
 
     def __init__(self, url: str, *, record: Path | None = None, like_ax: bool = False) -> None:
         self.url = url
@@ -31,6 +33,21 @@ class Forwarder:
         self.asked: list[str] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or open and close the client with the server."""
+        if scope["type"] == "lifespan":
+            # uvicorn closes an idle connection after five seconds. A client that kept it as long could meet its end.
+            limits = httpx.Limits(keepalive_expiry=2)
+            async with httpx.AsyncClient(
+                base_url=self.url, timeout=60, trust_env=False, verify=_NO_TLS, limits=limits
+            ) as self._client:
+                await receive()
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+        else:
+            await self.answer(scope, receive, send)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope, receive)
         self.asked.append(f"{request.method} {request.url.path}")
@@ -42,10 +59,9 @@ class Forwarder:
         query = scope["query_string"].decode("ascii")
         headers = [(name, value) for name, value in request.headers.items() if name not in _HOP]
         content = await request.body()
-        async with httpx.AsyncClient(base_url=self.url, timeout=60, trust_env=False, verify=_NO_TLS) as client:
-            answer = await client.request(
-                request.method, f"{raw}?{query}" if query else raw, headers=headers, content=content
-            )
+        answer = await self._client.request(
+            request.method, f"{raw}?{query}" if query else raw, headers=headers, content=content
+        )
         # Spans are protobuf and not part of the contract.
         if self._record is not None and not raw.startswith("/v1/"):
             self._write(self._record, request.method, raw, query, content, answer)

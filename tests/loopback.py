@@ -31,12 +31,17 @@ class _Server(uvicorn.Server):
         # uvicorn waits for idle connections in steps of 0.1 s. Without requests in progress, do not wait.
         self.force_exit = not self.server_state.tasks
         await super().shutdown(sockets)
+        if self.force_exit:
+            await self.lifespan.shutdown()  # uvicorn leaves it out.
 
 
 class Served:
-    """Serves an app until the block ends; requests in progress get one second to finish."""
+    """Serves an app until the block ends; requests in progress get one second to finish.
 
-    def __init__(self, app: ASGIApp) -> None:
+    With `lifespan` the app is told of the start and of the end.
+    """
+
+    def __init__(self, app: ASGIApp, *, lifespan: bool = False) -> None:
         self._socket = socket.socket(proto=socket.IPPROTO_TCP)
         config = uvicorn.Config(
             app,
@@ -45,7 +50,7 @@ class Served:
             access_log=False,
             http="h11",
             ws="none",
-            lifespan="off",
+            lifespan="on" if lifespan else "off",
             timeout_graceful_shutdown=1,
         )
         self._server = _Server(config)

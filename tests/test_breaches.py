@@ -144,7 +144,7 @@ def test_the_shape_tests_see_every_crooked_shape(copy: Path) -> None:
         append(server / "tools" / "admin.py", UNTESTED_TOOL)
         append(copy / "tests" / "caller.py", "\n\nclass TestNothing:\n    pass\n")
         append(copy / "docs" / "design" / "store.md", "\nSee `engine/gone.py` and `test_nobody_wrote_this`.\n" * 150)
-        append(copy / "tests" / "traces.py", "\n\nimport sqlite3\n")
+        append(copy / "tests" / "traces.py", WAITING)
         settings = copy / "pyproject.toml"
         settings.write_text(
             settings.read_text(encoding="utf-8").replace('"mcp>=2.3,<3"', '"mcp>=2.3"'), encoding="utf-8"
@@ -160,6 +160,16 @@ CROOKED = f"""
 def crooked() -> None:
     import asyncio
     print(open("file").read())  # TOD{"O"}: name the encoding
+"""
+
+WAITING = """
+
+import sqlite3
+
+
+def wait() -> None:
+    with Popen([]):
+        pass
 """
 
 UNTESTED_TOOL = '''
@@ -185,6 +195,7 @@ SHAPES = {
     "test_every_test_that_a_document_names_is_there",
     "test_the_picture_of_the_package_has_every_part_of_it",
     "test_tests_reach_the_store_through_the_store",
+    "test_a_test_that_fails_waits_for_no_process",
     "test_every_requirement_has_an_upper_bound",
     "test_a_module_docstring_names_its_subject",
     "test_nothing_is_left_to_do",

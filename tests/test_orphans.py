@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.children import child
 from tests.e2e.processes import ending_with_parent
 
 SLEEP = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends
 @pytest.mark.parametrize("program", [STARTED, FORKED], ids=["started", "forked"])
 def test_a_process_ends_with_the_test_run_that_started_it(program: str) -> None:
     command, root = [sys.executable, "-c", program], Path(__file__).parents[1]
-    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as killed:
+    with child(command, cwd=root, stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout is not None
         orphan = int(killed.stdout.readline())
         killed.kill()

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import pytest
 from starlette.responses import Response
+from tests.children import child
 
 from assaykit.cli.tokens import LOCK_FILE, SHORTEST, minted
 from assaykit.engine import access, credentials
@@ -137,7 +138,7 @@ def test_starts_at_the_same_time_share_one_secret(
     with ExitStack() as stack:
         starts = [
             stack.enter_context(
-                subprocess.Popen(
+                child(
                     [sys.executable, "-c", MINTER],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from tests.canaries.planted import Canary, told
+from tests.children import child
 from tests.e2e.processes import ending_with_parent, environment
 from tests.loopback import Served
 from tests.scripted_model import Recorded, ScriptedModel
@@ -137,7 +138,7 @@ class Scene:
         command = ending_with_parent(sys.executable, "-m", "assaykit", *words, "--port", "0")
         with (
             (self.folder / f"{name}.stderr").open("w", encoding="utf-8") as errors,
-            subprocess.Popen(
+            child(
                 command, cwd=self.files, env=dict(variables), stdout=subprocess.PIPE, stderr=errors, text=True
             ) as process,
         ):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.children import child
 from tests.e2e.processes import KEY, ending_with_parent, environment
 from tests.environments import ARIZE, python_with
 from tests.forks import Forks, Program
@@ -60,9 +61,7 @@ def engine_for_sdk(home: Path, log: Path, **more: str) -> Generator[dict[str, st
     command = ending_with_parent(sys.executable, "-m", "assaykit", "engine", *ports)
     with (
         log.open("w", encoding="utf-8") as errors,
-        subprocess.Popen(
-            command, env=environment(home, **more), stdout=subprocess.PIPE, stderr=errors, text=True
-        ) as process,
+        child(command, env=environment(home, **more), stdout=subprocess.PIPE, stderr=errors, text=True) as process,
     ):
         try:
             assert process.stdout is not None
@@ -74,10 +73,6 @@ def engine_for_sdk(home: Path, log: Path, **more: str) -> Generator[dict[str, st
             yield {"ARIZE_API_KEY": KEY, **dict(word.split("=", 1) for word in words)}
         finally:
             process.terminate()
-            try:
-                process.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
+            process.wait(_STOP_S)
     assert process.returncode == 0
     assert log.read_text(encoding="utf-8") == ""

@@ -5,12 +5,13 @@ import stat
 import subprocess
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from tests.children import child
 from tests.e2e.processes import ending_with_parent, environment
 
 Transport = Literal["http", "sse"]
@@ -66,7 +67,7 @@ def listening(home: Path, transport: Transport, *options: str) -> Generator[List
     log = home / "stderr.txt"
     with (
         log.open("w", encoding="utf-8") as errors,
-        subprocess.Popen(
+        child(
             command, env=environment(home), stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
         ) as process,
     ):
@@ -79,18 +80,17 @@ def listening(home: Path, transport: Transport, *options: str) -> Generator[List
         finally:
             if process.poll() is None:
                 process.terminate()
-                try:
-                    process.wait(STOP_S)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    raise
+                process.wait(STOP_S)
     said = log.read_text(encoding="utf-8")
     assert "Traceback" not in said, said
 
 
 def listening_addresses(pid: int) -> list[str]:
     """Every address on which a process takes TCP connections, as the kernel of Linux writes them."""
-    links = [str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()]
+    links: list[str] = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # The process has closed it since.
+            links.append(str(entry.readlink()))
     own = {link.removeprefix("socket:[").removesuffix("]") for link in links if link.startswith("socket:")}
     found: list[str] = []
     for table in ("tcp", "tcp6"):

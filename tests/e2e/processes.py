@@ -11,6 +11,7 @@ from pathlib import Path
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from tests.caller import Caller
+from tests.children import child
 
 from assaykit.settings import Settings
 
@@ -44,7 +45,7 @@ def engine(variables: Mapping[str, str], log: Path, *, says: str = "") -> Genera
     command = ending_with_parent(sys.executable, "-m", "assaykit", "engine", "--port", "0")
     with (
         log.open("w", encoding="utf-8") as errors,
-        subprocess.Popen(command, env=dict(variables), stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+        child(command, env=dict(variables), stdout=subprocess.PIPE, stderr=errors, text=True) as process,
     ):
         try:
             assert process.stdout is not None
@@ -53,11 +54,7 @@ def engine(variables: Mapping[str, str], log: Path, *, says: str = "") -> Genera
             yield first.split()[-1]
         finally:
             process.terminate()
-            try:
-                process.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
+            process.wait(_STOP_S)
     assert process.returncode == 0
     assert log.read_text(encoding="utf-8") == says
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.children import child
 from tests.e2e.listeners import LOOPBACK, STOP_S, listening_addresses
 from tests.e2e.pipes import SERVER, START_S
 from tests.e2e.processes import KEY, environment
@@ -29,7 +30,7 @@ main(["engine", *sys.argv[1:]])
 
 @pytest.mark.parametrize("words", [["engine", "--port", "0"], ["serve", "--transport", "http", "--port", "0"]])
 def test_a_process_that_has_just_said_where_it_is_ends_when_asked(tmp_path: Path, words: list[str]) -> None:
-    with subprocess.Popen(
+    with child(
         [*SERVER, *words], env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
@@ -44,7 +45,7 @@ def test_the_engine_ends_when_asked_while_a_client_is_sending(tmp_path: Path) ->
     flight: Any = importlib.import_module("pyarrow.flight")
     pa: Any = importlib.import_module("pyarrow")
     command = [*ENGINE, *EVERY_DOOR]
-    with subprocess.Popen(
+    with child(
         command, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
@@ -68,9 +69,7 @@ def test_the_engine_ends_when_asked_while_a_client_is_sending(tmp_path: Path) ->
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the sockets of a process in /proc")
 def test_every_door_listens_on_loopback_alone(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [*ENGINE, *EVERY_DOOR], env=environment(tmp_path), stdout=subprocess.PIPE, text=True
-    ) as process:
+    with child([*ENGINE, *EVERY_DOOR], env=environment(tmp_path), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         told = [process.stdout.readline() for _ in range(7)]
         found = listening_addresses(process.pid)
@@ -94,9 +93,7 @@ OUR_HOSTS = ["localhost", "LOCALHOST:1", "[::1]:80", "host.docker.internal:8765"
 
 
 def test_a_foreign_host_or_page_is_refused_by_the_engine_even_with_the_key(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [*ENGINE, "--port", "0"], env=environment(tmp_path), stdout=subprocess.PIPE, text=True
-    ) as process:
+    with child([*ENGINE, "--port", "0"], env=environment(tmp_path), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         at = process.stdout.readline().split()[-1]
         with httpx.Client(base_url=at, headers={"Authorization": f"Bearer {KEY}"}, trust_env=False) as client:
@@ -179,9 +176,7 @@ def test_an_engine_that_is_asked_for_no_door_imports_neither_pyarrow_nor_grpc(tm
     log = tmp_path / "imports.txt"
     with (
         log.open("w", encoding="utf-8") as errors,
-        subprocess.Popen(
-            command, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=errors, text=True
-        ) as process,
+        child(command, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=errors, text=True) as process,
     ):
         assert process.stdout is not None
         assert process.stdout.readline().startswith("assaykit engine on")

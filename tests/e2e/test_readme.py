@@ -15,6 +15,7 @@ import yaml
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from tests.caller import Caller
+from tests.children import child
 from tests.e2e import processes
 from tests.e2e.processes import KEY, environment
 from tests.environments import HOSTS, INSTALLERS, node_modules_with, python_with
@@ -63,7 +64,7 @@ def engine(command: str, home: Path) -> Generator[int]:
     """The engine of the README's command, on a free port."""
     variables = environment(home)
     del variables["ASSAYKIT_ENGINE_KEY"]
-    with subprocess.Popen(
+    with child(
         [BASH, "-c", f"exec {command.strip()} --port 0"],
         env=variables, cwd=home, stdout=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.caller import serving
+from tests.children import child
 from tests.e2e.commands import Commands
 from tests.e2e.processes import environment
 from tests.scripted_model import ScriptedModel
@@ -94,7 +95,7 @@ def at_a_terminal(folder: Path, variables: Mapping[str, str], words: Sequence[st
     """The status of the command at a terminal where a person types one line, and the text on the terminal."""
     ours, theirs = pty.openpty()
     os.write(ours, typed.encode() + b"\n")
-    with subprocess.Popen(
+    with child(
         [sys.executable, "-m", "assaykit", *words],
         cwd=folder, env=variables, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE,
     ) as process:  # fmt: skip

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.caller import serving
+from tests.children import child
 from tests.e2e.processes import environment
 
 from assaykit.settings import Settings
@@ -78,9 +79,7 @@ def killed_until_it_ends(folder: Path, variables: dict[str, str], kills: int) ->
     of_workers = 0
     for kill in range(kills):
         seen = len(lines(calls))
-        with subprocess.Popen(
-            command, cwd=folder, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as process:
+        with child(command, cwd=folder, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             while len(lines(calls)) == seen and process.poll() is None:
                 time.sleep(0.01)
             time.sleep(moments.uniform(0, ROWS * 0.02 / AT_ONCE / (kills + 4)))

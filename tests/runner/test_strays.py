@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 import pytest
+from tests.children import child
 
 from assaykit.runner import descendants, processes
 from assaykit.runner.processes import Worker
@@ -138,7 +139,7 @@ def test_a_process_that_one_look_does_not_find_is_killed_and_dead_after_the_next
 
     monkeypatch.setattr(descendants, "_PROCESSES", Processes())
     mark = descendants.new_mark()
-    with subprocess.Popen(
+    with child(
         [sys.executable, "-c", "import time; time.sleep(600)"], env={**os.environ, descendants.VARIABLE: mark}
     ) as sleeping:
         descendants.kill(mark)

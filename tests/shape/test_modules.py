@@ -148,3 +148,18 @@ def test_tests_reach_the_store_through_the_store() -> None:
 
 def goes_around_the_store(node: ast.AST) -> bool:
     return "sqlite3" in imported(node) or (isinstance(node, ast.Call) and called(node) == "create_engine")
+
+
+def test_a_test_that_fails_waits_for_no_process() -> None:
+    endless = [at(path, node) for path, node in nodes(TESTS) if waits_for_ever(node) and path.name != "children.py"]
+    assert not endless, f"use child of tests/children.py, which kills its process where the test fails: {endless}"
+
+
+def waits_for_ever(node: ast.AST) -> bool:
+    """Whether it enters `Popen`, which waits for its process when it is left."""
+    entered: list[ast.expr] = []
+    if isinstance(node, ast.With | ast.AsyncWith):
+        entered = [item.context_expr for item in node.items]
+    elif isinstance(node, ast.Call) and called(node) == "enter_context":
+        entered = node.args
+    return any(isinstance(one, ast.Call) and called(one) == "Popen" for one in entered)

@@ -47,7 +47,7 @@ async def sample_client_on_ax(folder: Path) -> AsyncGenerator[Client]:
         keys = {"HOME": str(folder), "OPENAI_API_KEY": "sk-scripted-model", "OPENAI_BASE_URL": model.url}
         with (
             engine(environment(folder / "engine", **keys), folder / "engine.log") as url,
-            Served(Forwarder(url, like_ax=True)) as served,
+            Served(Forwarder(url, like_ax=True), lifespan=True) as served,
         ):
             headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
             async with httpx.AsyncClient(trust_env=False) as http:

@@ -43,7 +43,7 @@ async def stand_in(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[S
     await send(home, spans_of_bot())
     with engine(environment(home, HOME=str(folder)), folder / "engine.log") as url:
         forwarder = Forwarder(url, like_ax=True)
-        with Served(forwarder) as served:
+        with Served(forwarder, lifespan=True) as served:
             settings = Settings(
                 backend="ax", ax_key=KEY, ax_url=served.address, home=home, toolsets=("all",), structured=True
             )
@@ -238,7 +238,7 @@ async def test_the_question_before_a_delete_names_ax(stand_in: StandIn) -> None:
 
 
 async def test_the_same_address_with_the_engines_own_routes_is_called_an_engine(stand_in: StandIn) -> None:
-    with Served(Forwarder(stand_in.forwarder.url)) as served:
+    with Served(Forwarder(stand_in.forwarder.url), lifespan=True) as served:
         settings = replace(stand_in.settings, ax_url=served.address)
         async with Client(create_server(settings)) as client:
             text = await Caller(client, settings).read("get_status")

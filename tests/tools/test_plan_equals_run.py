@@ -227,7 +227,7 @@ def like_ax(tmp_path_factory: pytest.TempPathFactory) -> Generator[World]:
         keys = {"OPENAI_API_KEY": "sk-test-0123456789", "OPENAI_BASE_URL": model.url}
         with engine(environment(folder / "home", HOME=str(folder), **keys), folder / "engine.log") as url:
             headers = {"Authorization": f"Bearer {KEY}"}
-            with Served(Forwarder(url, like_ax=True)) as served:
+            with Served(Forwarder(url, like_ax=True), lifespan=True) as served:
                 there = Settings(
                     backend="ax",
                     ax_key=KEY,

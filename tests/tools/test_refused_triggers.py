@@ -32,7 +32,7 @@ class Refusing(Forwarder):
 
     refuses: Refuses | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope)
         ends = request.url.path.rsplit("/", 1)[-1]
@@ -44,7 +44,7 @@ class Refusing(Forwarder):
             await JSONResponse(body, status, media_type="application/problem+json")(scope, receive, send)
             self.asked.append(f"{request.method} {request.url.path}")
             return
-        await super().__call__(scope, receive, send)
+        await super().answer(scope, receive, send)
 
 
 @asynccontextmanager
@@ -53,7 +53,7 @@ async def like_ax(folder: Path, refuses: Refuses) -> AsyncGenerator[tuple[Caller
     await send(home, [span(f"s{at}", "x", minutes_ago=10 + at) for at in range(6)])
     with engine(environment(home, HOME=str(folder)), folder / "engine.log") as url:
         forwarder = Refusing(url, like_ax=True)
-        with Served(forwarder) as served:
+        with Served(forwarder, lifespan=True) as served:
             there = Settings(
                 backend="ax", ax_key=KEY, ax_url=served.address, home=home, toolsets=("all",), structured=True
             )

@@ -30,7 +30,7 @@ async def here(request: pytest.FixtureRequest, settings: Settings, tmp_path: Pat
         return
     with (
         engine(environment(settings.home, HOME=str(tmp_path)), tmp_path / "engine.log") as url,
-        Served(Forwarder(url, record=record_of(request.config), like_ax=True)) as served,
+        Served(Forwarder(url, record=record_of(request.config), like_ax=True), lifespan=True) as served,
     ):
         async with serving(replace(settings, backend="ax", ax_key=KEY, ax_url=served.address)) as caller:
             yield caller
