@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, cast
@@ -19,6 +20,7 @@ from tests.caller import PLAYED, Caller, serving
 from tests.engine.door import HandClock
 from tests.engines import Engines, chosen
 from tests.query_plans import Watch
+from tests.recording import recording
 from tests.traces import Span, send, span
 
 from assaykit import logs
@@ -87,8 +89,23 @@ def backend(request: pytest.FixtureRequest) -> Generator[Engines | None]:
     if request.config.getoption("--backend") == "local":
         yield None
         return
-    with Engines(record_of(request.config)) as engines, chosen(engines):
+    record = record_of(request.config)
+    with (
+        Engines() as engines,
+        chosen(engines),
+        nullcontext() if record is None else recording(record),
+    ):
         yield engines
+
+
+@pytest.fixture(scope="session")
+def engines(backend: Engines | None) -> Generator[Engines]:
+    """Engine processes for tests that reach one over HTTP with every backend."""
+    if backend is not None:
+        yield backend
+        return
+    with Engines() as own:
+        yield own
 
 
 @pytest.fixture(autouse=True)

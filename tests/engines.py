@@ -5,15 +5,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from tests.chaos.proxy import ChaosProxy
-from tests.forwarding import Forwarder
-from tests.loopback import Served
+from tests.recording import wanted
 
 from assaykit.settings import Settings
 
@@ -26,12 +25,10 @@ _FOREIGN = ("ARIZE_", "ASSAYKIT_", "OTEL_", "OPENAI_", "ANTHROPIC_")
 class Engines:
     """Starts and stops engine processes.
 
-    Every call is written to the file `record` as a line. The engines that start while `through_proxy` is true are
-    reached through a chaos proxy that spoils nothing.
+    The engines that start while `through_proxy` is true are reached through a chaos proxy that spoils nothing.
     """
 
-    def __init__(self, record: Path | None) -> None:
-        self._record = record
+    def __init__(self) -> None:
         self.through_proxy = False
         self._starter = subprocess.Popen(
             [sys.executable, "-W", "default", "-m", "tests.engine_starter"],
@@ -69,23 +66,14 @@ class Engines:
         started = self._ask(environment={**kept, **settings.environment, **own}, log=str(log))
         assert started["url"], log.read_text(encoding="utf-8")
         try:
-            with self._between(started["url"]) as url:
-                yield url
+            with ChaosProxy(started["url"]) if self.through_proxy else nullcontext() as proxy:
+                address = started["url"] if proxy is None else proxy.address
+                with wanted(address):
+                    yield address
         finally:
             status = self._ask(stop=started["pid"])["status"]
         assert status == 0
         assert not (said := log.read_text(encoding="utf-8")), said
-
-    @contextmanager
-    def _between(self, url: str) -> Generator[str]:
-        """The address that leads to the engine, through what stands between."""
-        with ExitStack() as open_now:
-            if self._record is not None:
-                forwarder = Forwarder(url, record=self._record)
-                url = open_now.enter_context(Served(forwarder, lifespan=True)).address
-            if self.through_proxy:
-                url = open_now.enter_context(ChaosProxy(url)).address
-            yield url
 
     def _ask(self, **question: Any) -> dict[str, Any]:
         assert self._starter.stdin is not None

@@ -1,9 +1,6 @@
-"""A forwarder between a client and an engine, which can record calls and hide the engine's own routes."""
+"""A forwarder between a client and an engine, which can hide the engine's own routes."""
 
-import json
 import ssl
-import threading
-from pathlib import Path
 
 import httpx
 from starlette.requests import Request
@@ -19,17 +16,15 @@ _HOP = {"host", "connection", "content-length", "transfer-encoding", "date", "se
 class Forwarder:
     """An ASGI app that forwards every request to the engine at `url`.
 
-    Each call is written to the file `record` as a line of JSON. With `like_ax`, routes that only the engine has (`/x/`)
-    are answered with 404, as AX would. One client serves from the start of its server to the end.
+    With `like_ax`, routes that only the engine has (`/x/`) are answered with 404, as AX would. One client serves from
+    the start of its server to the end.
     """
 
     _client: httpx.AsyncClient
 
-    def __init__(self, url: str, *, record: Path | None = None, like_ax: bool = False) -> None:
+    def __init__(self, url: str, *, like_ax: bool = False) -> None:
         self.url = url
-        self._record = record
         self._like_ax = like_ax
-        self._writing = threading.Lock()
         self.asked: list[str] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,20 +57,5 @@ class Forwarder:
         answer = await self._client.request(
             request.method, f"{raw}?{query}" if query else raw, headers=headers, content=content
         )
-        # Spans are protobuf and not part of the contract.
-        if self._record is not None and not raw.startswith("/v1/"):
-            self._write(self._record, request.method, raw, query, content, answer)
         kept = {name: value for name, value in answer.headers.items() if name not in _HOP}
         await Response(answer.content, answer.status_code, kept)(scope, receive, send)
-
-    def _write(self, at: Path, method: str, path: str, query: str, content: bytes, answer: httpx.Response) -> None:
-        line = {
-            "method": method,
-            "path": path,
-            "query": query,
-            "request": content.decode(),
-            "status": answer.status_code,
-            "reply": answer.text,
-        }
-        with self._writing, at.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")

@@ -74,8 +74,15 @@ class Watch:
     def __init__(self) -> None:
         self.plans: dict[str, list[str]] = {}
         """The steps of each statement."""
+        self._seen: set[str] = set()
+        """Statements that need no look, as they were executed."""
         self._faults: list[str] = []
         event.listen(sa.Engine, "before_cursor_execute", self._look)
+
+    def forget(self) -> None:
+        """Explain every statement anew."""
+        self.plans.clear()
+        self._seen.clear()
 
     def end(self) -> None:
         """Explain no more."""
@@ -88,8 +95,11 @@ class Watch:
         return found
 
     def _look(self, _: object, cursor: Any, statement: str, parameters: Any, __: object, many: bool) -> None:
+        if statement in self._seen:
+            return
         text = re.sub(r"\s+", " ", re.sub(r"\(\?(, \?)*\)", "(?)", statement))
         if text in self.plans or not text.startswith(("SELECT", "UPDATE", "DELETE", "WITH")):
+            self._seen.add(statement)
             return
         given = parameters[0] if many else parameters
         # sqlite3 keeps the plans of equal statements, whatever became of an index, so each one gets a comment.

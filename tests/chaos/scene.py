@@ -53,7 +53,7 @@ async def scene(folder: Path, *, like_ax: bool = True) -> AsyncGenerator[Scene]:
     home = folder / "home"
     await send(home, spans_of_bot())
     settings = Settings(home=home, folders=(files,), toolsets=("all",), structured=True)
-    with Engines(None) as engines, engines.serving(settings) as url, ChaosProxy(url, like_ax=like_ax) as proxy:
+    with Engines() as engines, engines.serving(settings) as url, ChaosProxy(url, like_ax=like_ax) as proxy:
         there = Scene(proxy, replace(settings, backend="ax", ax_key=KEY, ax_url=proxy.address), "")
         async with there.caller() as ax:
             yield there._replace(run=await _furnish(there, ax))

@@ -163,9 +163,11 @@ async def test_each_create_whose_answer_is_lost_is_found(there: Scene, fault: Fa
 
 
 @pytest.mark.slow
-def test_five_hundred_creates_are_neither_lost_nor_doubled() -> None:
-    command = [sys.executable, "-m", "tests.chaos", "creates", "--calls", "500", "--json"]
+def test_many_creates_are_neither_lost_nor_doubled(*, long: bool) -> None:
+    number = 500 if long else 200
+    command = [sys.executable, "-m", "tests.chaos", "creates", "--calls", str(number), "--json"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     measured = json.loads(run.stdout)["measured"]
-    assert measured["answers_dropped"] > 100
+    assert measured["creates"] == number
+    assert measured["answers_dropped"] > number // 5

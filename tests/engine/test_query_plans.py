@@ -20,6 +20,7 @@ READS = [
 
 @pytest.fixture
 def own_watch() -> Generator[Watch]:
+    """A watch for one test. It has to begin before the engine and end after it, which asks in threads of its own."""
     found = Watch()
     yield found
     found.end()
@@ -27,7 +28,7 @@ def own_watch() -> Generator[Watch]:
 
 @pytest.mark.parametrize(("filter_text", "index"), READS)
 async def test_a_read_without_its_index_is_a_fault(
-    door: Door, own_watch: Watch, watch: Watch, filter_text: str, index: str
+    own_watch: Watch, watch: Watch, door: Door, filter_text: str, index: str
 ) -> None:
     project = await door.send(span(1, session__id="s1"))
     await door.spans(project, filter=filter_text)
@@ -40,7 +41,7 @@ async def test_a_read_without_its_index_is_a_fault(
         connection.exec_driver_sql(f"DROP INDEX {index}")
 
     await door.engine.database.write(drop)
-    own_watch.plans.clear()
+    own_watch.forget()
     await door.spans(project, filter=filter_text)
     assert own_watch.faults()
     watch.faults()
@@ -55,7 +56,7 @@ async def test_a_read_without_its_index_is_a_fault(
     ],
 )
 async def test_the_spans_of_a_user_are_read_through_an_index(
-    door: Door, own_watch: Watch, filter_text: str, found: list[int]
+    own_watch: Watch, door: Door, filter_text: str, found: list[int]
 ) -> None:
     project = await door.send(span(1, user__id="u1", openinference__span__kind="LLM"), span(2, user__id="u2"))
     ids = [one["context"]["span_id"] for one in await door.spans(project, filter=filter_text)]

@@ -55,7 +55,7 @@ def _backend(name: str) -> Generator[None]:
     if name == "local":
         yield
         return
-    with Engines(None) as engines, chosen(engines):
+    with Engines() as engines, chosen(engines):
         yield
 
 

@@ -2,14 +2,14 @@
 
 import re
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from mcp import Client
-from tests.e2e.processes import KEY, engine, environment
+from tests.engines import KEY, Engines
 from tests.forwarding import Forwarder
 from tests.loopback import Served
 from tests.scripted_model import ScriptedModel
@@ -41,12 +41,12 @@ def judged(prompt: str) -> str:
 
 
 @asynccontextmanager
-async def sample_client_on_ax(folder: Path) -> AsyncGenerator[Client]:
+async def sample_client_on_ax(folder: Path, engines: Engines) -> AsyncGenerator[Client]:
     """The same on a backend that has the routes of the contract alone, as Arize AX."""
     with ScriptedModel(judged) as model:
-        keys = {"HOME": str(folder), "OPENAI_API_KEY": "sk-scripted-model", "OPENAI_BASE_URL": model.url}
+        keys = {"OPENAI_API_KEY": "sk-scripted-model", "OPENAI_BASE_URL": model.url}
         with (
-            engine(environment(folder / "engine", **keys), folder / "engine.log") as url,
+            engines.serving(Settings(home=folder / "engine", environment=keys)) as url,
             Served(Forwarder(url, like_ax=True), lifespan=True) as served,
         ):
             headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
@@ -107,11 +107,16 @@ def test_there_are_skills() -> None:
 
 
 @EACH_SKILL
-@pytest.mark.parametrize("client_of", [sample_client, pytest.param(sample_client_on_ax, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["embedded", pytest.param("ax", marks=pytest.mark.slow)])
 async def test_every_example_runs_and_every_name_exists(
-    name: str, client_of: Callable[[Path], AbstractAsyncContextManager[Client]], tmp_path: Path
+    name: str, kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    async with client_of(tmp_path) as client:
+    opened = (
+        sample_client(tmp_path)
+        if kind == "embedded"
+        else sample_client_on_ax(tmp_path, request.getfixturevalue("engines"))
+    )
+    async with opened as client:
         assert await faults(SKILLS[name], client) == []
     assert sum(len(example.expects) for example in examples(SKILLS[name])) >= 3
 

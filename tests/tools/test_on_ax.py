@@ -5,6 +5,7 @@ The backend is an engine process behind a stand-in for AX, which knows the route
 
 import json
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from assaykit.server import create_server
 from assaykit.settings import Settings
 
 MODEL_KEY = "sk-planted-0123456789abcdef"
+KIND = {"name": "kind", "template": "Is {output} kind?", "choices": {"yes": 1, "no": 0}}
+OF_THE_ENGINE = ("OPENAI_API_KEY", "assaykit engine")
 
 
 class StandIn:
@@ -35,10 +38,9 @@ class StandIn:
         self.forwarder = forwarder
 
 
-@pytest.fixture(scope="module")
-async def stand_in(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[StandIn]:
+@asynccontextmanager
+async def standing_in(folder: Path) -> AsyncGenerator[StandIn]:
     """A stand-in whose space has the project "bot" and the code evaluator "cites"."""
-    folder = tmp_path_factory.mktemp("ax")
     home = folder / "home"
     await send(home, spans_of_bot())
     with engine(environment(home, HOME=str(folder)), folder / "engine.log") as url:
@@ -50,6 +52,13 @@ async def stand_in(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[S
             async with Client(create_server(settings)) as client:
                 await Caller(client, settings).ask("create_judge", name="cites", code="MATCHES_REGEX", pattern=r"\[")
             yield StandIn(settings, forwarder)
+
+
+@pytest.fixture(scope="module")
+async def stand_in(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[StandIn]:
+    """The stand-in that the tests of this module share. They run in any order."""
+    async with standing_in(tmp_path_factory.mktemp("ax")) as made:
+        yield made
 
 
 @pytest.fixture
@@ -168,20 +177,22 @@ async def test_a_limit_of_a_continuous_task_is_refused_and_nothing_is_written(ar
     await arize.ask("delete_task", task="limited", confirm="limited")
 
 
+async def test_a_judge_on_ax_without_an_integration_is_told_to_make_one(tmp_path: Path) -> None:
+    async with standing_in(tmp_path) as alone, Client(create_server(alone.settings)) as client:
+        refusal = await Caller(client, alone.settings).refused("create_judge", **KIND)
+    assert "`create_integration`" in refusal["next"]
+    assert not any(words in str(refusal) for words in OF_THE_ENGINE)
+
+
 async def test_what_is_said_of_the_engine_is_not_said_of_ax(arize: Caller) -> None:
     texts = [await arize.read("get_status"), await arize.read("list_projects", space="default", name=None)]
-    judge = {"name": "kind", "template": "Is {output} kind?", "choices": {"yes": 1, "no": 0}}
-    refusals = [
-        await arize.refused("create_judge", **judge),
-        await arize.refused("create_judge", **judge, integration="none"),
-    ]
+    refusals = [await arize.refused("create_judge", **KIND, integration="none")]
     made = await arize.ask("create_task", name="late", evaluators=["cites"], project="bot", is_continuous=True)
     texts += [str(made), *(str(refusal) for refusal in refusals)]
     await arize.ask("update_task", task="late", is_continuous=False)
     texts.append(await arize.read("update_task", task="late", is_continuous=True))
     await arize.ask("update_task", task="late", is_continuous=False)
-    assert "`create_integration`" in refusals[0]["next"]
-    assert not [text for text in texts if "OPENAI_API_KEY" in text or "assaykit engine" in text]
+    assert not [text for text in texts if any(words in text for words in OF_THE_ENGINE)]
 
 
 async def test_a_backfill_says_how_far_back_ax_takes_evaluations(arize: Caller) -> None:

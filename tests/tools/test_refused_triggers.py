@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 from tests.caller import Caller, serving
-from tests.e2e.processes import KEY, engine, environment
+from tests.engines import KEY, Engines
 from tests.forwarding import Forwarder
 from tests.loopback import Served
 from tests.scripted_model import ScriptedModel
@@ -48,10 +48,10 @@ class Refusing(Forwarder):
 
 
 @asynccontextmanager
-async def like_ax(folder: Path, refuses: Refuses) -> AsyncGenerator[tuple[Caller, Refusing]]:
+async def like_ax(folder: Path, engines: Engines, refuses: Refuses) -> AsyncGenerator[tuple[Caller, Refusing]]:
     home = folder / "home"
     await send(home, [span(f"s{at}", "x", minutes_ago=10 + at) for at in range(6)])
-    with engine(environment(home, HOME=str(folder)), folder / "engine.log") as url:
+    with engines.serving(Settings(home=home)) as url:
         forwarder = Refusing(url, like_ax=True)
         with Served(forwarder, lifespan=True) as served:
             there = Settings(
@@ -66,11 +66,11 @@ async def like_ax(folder: Path, refuses: Refuses) -> AsyncGenerator[tuple[Caller
 
 
 @pytest.mark.slow
-async def test_the_runs_before_a_refused_one_are_told(tmp_path: Path) -> None:
+async def test_the_runs_before_a_refused_one_are_told(tmp_path: Path, engines: Engines) -> None:
     def third(kind: str, number: int) -> int | None:
         return 403 if kind == "POST trigger" and number == 2 else None
 
-    async with like_ax(tmp_path, third) as (ax, forwarder):
+    async with like_ax(tmp_path, engines, third) as (ax, forwarder):
         given = {"project": "bot", "evaluators": ["j"], "max_spans": 2}
         refusal = await ax.refused("trigger_backfill", **given)
         runs = (await ax.ask("list_runs", task="j on bot"))["runs"]
@@ -85,11 +85,11 @@ async def test_the_runs_before_a_refused_one_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_a_task_whose_first_run_is_refused_is_deleted_again_or_told(tmp_path: Path) -> None:
+async def test_a_task_whose_first_run_is_refused_is_deleted_again_or_told(tmp_path: Path, engines: Engines) -> None:
     def first(kind: str, _: int) -> int | None:
         return 403 if kind == "POST trigger" else None
 
-    async with like_ax(tmp_path, first) as (ax, forwarder):
+    async with like_ax(tmp_path, engines, first) as (ax, forwarder):
         given = {"project": "bot", "evaluators": ["j"]}
         await ax.refused("trigger_backfill", **given)
         assert (await ax.ask("list_tasks"))["tasks"] == []
@@ -104,12 +104,12 @@ async def test_a_task_whose_first_run_is_refused_is_deleted_again_or_told(tmp_pa
 @pytest.mark.slow
 @pytest.mark.parametrize(("gone", "is_told"), [(None, False), (403, True), (404, False), (500, True)])
 async def test_half_a_dataset_that_cannot_be_deleted_is_told_with_the_cause(
-    tmp_path: Path, gone: int | None, is_told: bool
+    tmp_path: Path, engines: Engines, gone: int | None, is_told: bool
 ) -> None:
     def refuses(kind: str, _: int) -> int | None:
         return {"POST examples": 422, "DELETE": gone}.get(kind)
 
-    async with like_ax(tmp_path, refuses) as (ax, _):
+    async with like_ax(tmp_path, engines, refuses) as (ax, _):
         refusal = await ax.refused("create_dataset", name="big", rows=[{"n": at} for at in range(1_001)])
         assert "maintenance" in refusal["message"]
         assert ("maintenance. The dataset big (" in refusal["message"]) is is_told

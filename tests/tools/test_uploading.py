@@ -6,15 +6,14 @@ Each is tried on the engine, and on a stand-in for AX that has the routes of the
 import json
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.caller import Caller, serving
-from tests.conftest import record_of
-from tests.e2e.processes import KEY, engine, environment
+from tests.engines import KEY, Engines
 from tests.forwarding import Forwarder
 from tests.loopback import Served
+from tests.recording import wanted
 
 from assaykit.settings import Settings
 
@@ -22,15 +21,17 @@ Row = dict[str, Any]
 
 
 @pytest.fixture(params=["engine", pytest.param("contract", marks=pytest.mark.slow)])
-async def here(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> AsyncGenerator[Caller]:
+async def here(request: pytest.FixtureRequest, settings: Settings) -> AsyncGenerator[Caller]:
     """A caller over the engine, or over a backend without the engine's own routes."""
     if request.param == "engine":
         async with serving(settings) as caller:
             yield caller
         return
+    engines: Engines = request.getfixturevalue("engines")
     with (
-        engine(environment(settings.home, HOME=str(tmp_path)), tmp_path / "engine.log") as url,
-        Served(Forwarder(url, record=record_of(request.config), like_ax=True), lifespan=True) as served,
+        engines.serving(settings) as url,
+        Served(Forwarder(url, like_ax=True), lifespan=True) as served,
+        wanted(served.address),
     ):
         async with serving(replace(settings, backend="ax", ax_key=KEY, ax_url=served.address)) as caller:
             yield caller
