@@ -272,6 +272,19 @@ async def test_certificates_that_cannot_be_read_are_named_with_their_variable(
         assert refusal["next"] == "Correct SSL_CERT_FILE, then start the server again."
 
 
+async def test_an_engine_on_this_machine_needs_no_certificates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
+    for address, told in [
+        ("http://127.0.0.1:9", "could not be reached"),
+        ("http://localhost:9", "could not be reached"),
+        ("http://[::1]:9", "could not be reached"),
+        ("http://ax.invalid:9", "certificates for Arize AX cannot be read"),
+    ]:
+        settings = Settings(backend="ax", ax_key="ak-planted-4711", ax_url=address, deadline_s=0.5)
+        async with Client(create_server(settings)) as client:
+            assert told in (await Caller(client, settings).refused("list_spaces"))["message"], address
+
+
 async def test_a_session_that_does_not_open_is_told_and_tried_again(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
