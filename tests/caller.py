@@ -85,11 +85,18 @@ async def serving(settings: Settings, model: str | None = None) -> AsyncGenerato
     if settings.backend == "local":
         stores.begin(settings.home)
     with reached(replace(settings, structured=True)) as there:
-        async with Client(create_server(there)) as client:
-            # A client lists the tools before it checks its first result: a third of the cost of a short test.
-            selection = (there.toolsets, there.tools, there.read_only)
-            vars(client.session)["_tool_output_schemas"] = _LISTED.setdefault(selection, {})
-            yield Caller(client, there)
+        async with session(there) as caller:
+            yield caller
+
+
+@asynccontextmanager
+async def session(settings: Settings) -> AsyncGenerator[Caller]:
+    """Start a server over the backend that the settings name; yield a caller for it."""
+    async with Client(create_server(settings)) as client:
+        # A client lists the tools before it checks its first result: a third of the cost of a short test.
+        selection = (settings.toolsets, settings.tools, settings.read_only)
+        vars(client.session)["_tool_output_schemas"] = _LISTED.setdefault(selection, {})
+        yield Caller(client, settings)
 
 
 @asynccontextmanager

@@ -61,13 +61,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect tests of the embedded engine when the tests reach an engine over HTTP."""
-    both = [item.nodeid for item in items if {"embedded", "over_http"} <= {mark.name for mark in item.iter_markers()}]
-    if both:
-        raise pytest.UsageError(f"Marked `over_http`, yet never run over HTTP, being marked `embedded` too: {both}")
+    marked = [item for item in items if item.get_closest_marker("over_http") is not None]
+    run = {function_of(item) for item in marked if item.get_closest_marker("embedded") is None}
+    if never := sorted({function_of(item) for item in marked} - run):
+        raise pytest.UsageError(f"Marked `over_http`, yet never run over HTTP, being marked `embedded` too: {never}")
     if config.getoption("--backend") == "ax":
         kept = [item for item in items if item.get_closest_marker("embedded") is None]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
+
+
+def function_of(item: pytest.Item) -> str:
+    """The test's function, whatever its parameters."""
+    return item.nodeid.partition("[")[0]
 
 
 @pytest.hookimpl(trylast=True)

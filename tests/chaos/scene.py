@@ -7,15 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mcp import Client
-from tests.caller import Caller
+from tests.caller import Caller, session
 from tests.chaos.proxy import ChaosProxy
 from tests.conftest import spans_of_bot
 from tests.engines import KEY, Engines
 from tests.traces import id_of, send
 
 from assaykit.api.connection import CONNECTIONS
-from assaykit.server import create_server
 from assaykit.settings import Settings
 from assaykit.toolkit.replies import data_of, text_of
 
@@ -35,9 +33,8 @@ class Scene(NamedTuple):
     async def caller(self, **changes: Any) -> AsyncGenerator[Caller]:
         """A caller with a session of its own, over a connection without a past."""
         CONNECTIONS.clear()
-        settings = replace(self.settings, **changes)
-        async with Client(create_server(settings)) as client:
-            yield Caller(client, settings)
+        async with session(replace(self.settings, **changes)) as caller:
+            yield caller
 
     def write(self, name: str, content: object) -> str:
         """A file in the allowed folder; its name."""

@@ -300,7 +300,7 @@ def _labelled(connection: sa.Connection) -> list[tuple[int, str]]:
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_history_breaks_an_invariant(*, part: int, long: bool) -> None:
-    examples, steps = (2_000, 50) if long else (60, 20)
+    examples, steps = (2_000, 50) if long else (40, 20)
     how = settings(
         max_examples=examples // PARTS,
         stateful_step_count=steps,

@@ -248,7 +248,9 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:12]))
 async def test_hostile_text_in_any_argument_is_answered_in_order(planted: Caller, text: str) -> None:
-    for tool in await tools(planted):
+    every = await tools(planted)
+    # Over HTTP each text goes to a third of the tools, and each tool gets a third of the texts.
+    for tool in every if planted.settings.backend == "local" else every[HOSTILE.index(text) % 3 :: 3]:
         for name, schema in tool.input_schema["properties"].items():
             if schema["type"] == "string" and "enum" not in schema:
                 _, said = await checked(planted, tool.name, {**fitting(tool), name: text})
