@@ -29,11 +29,14 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import HealthCheck, Phase, currently_in_test_context, note, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from sqlalchemy.exc import OperationalError
 from starlette.requests import Request
 from starlette.responses import Response
 from tests.engine.door import Body, Door, judge_version, opened, span
 from tests.scripted_model import Recorded, ScriptedModel
+from tests.store_files import connected
 
+from assaykit.engine.engine import STORE
 from assaykit.engine.runs.executor import BEATS
 
 pytestmark = [
@@ -43,6 +46,8 @@ pytestmark = [
 
 SEED: Final = 20261128
 SILENT_S: Final = 2.0
+LONGEST_S: Final = 120.0
+"""Seconds after which a wait is a failure."""
 ROWS: Final = 3
 LONG_S: Final = 180
 
@@ -173,8 +178,22 @@ class Windows(RuleBasedStateMachine):
 
     @rule(name=WINDOW, number=st.sampled_from([signal.SIGSTOP, signal.SIGCONT]))
     def sleep_or_wake(self, name: str, number: signal.Signals) -> None:
-        if name in self.windows:
+        if name not in self.windows:
+            return
+        self.windows[name].send(number)
+        # A process that sleeps within a write keeps SQLite's lock, and no process writes until it wakes.
+        while number == signal.SIGSTOP and not self._is_writable():
+            self.windows[name].send(signal.SIGCONT)
+            time.sleep(0.01)
             self.windows[name].send(number)
+
+    def _is_writable(self) -> bool:
+        try:
+            with connected(self.home / STORE) as connection:
+                connection.exec_driver_sql("DELETE FROM task_runs WHERE 0")
+        except OperationalError:
+            return False
+        return True
 
     @rule(name=WINDOW, seconds=st.sampled_from([-7200, -60, 0, 60, 7200]))
     def set_clock(self, name: str, seconds: int) -> None:
@@ -193,13 +212,17 @@ class Windows(RuleBasedStateMachine):
         before = self.model.count
         self.trigger(judge, 0.0)
         run = self.runs[-1]
+        ends = time.monotonic() + LONGEST_S
         while (owner := self._owner(run) or "") not in self.owners or self.model.count == before:
+            assert time.monotonic() < ends, "no window has begun the run"
             time.sleep(0.01)
         return run, self.owners[owner]
 
     def taken_from(self, run: str, name: str) -> None:
         """Wait until another window holds the run."""
+        ends = time.monotonic() + LONGEST_S
         while self.owners.get(self._owner(run) or "", name) == name:
+            assert time.monotonic() < ends, "no other window has taken the run"
             time.sleep(0.01)
 
     def fences(self) -> list[int]:
