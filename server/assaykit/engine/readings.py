@@ -65,7 +65,7 @@ def facts_of(flat: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) 
     if told:
         flat = {**told, **flat}
     rows = [row for row in CONVENTIONS if not found.isdisjoint(row.prefixes)]
-    kind = flat.get(KIND) or _kind(flat, rows)
+    kind = _sent_kind(flat) or _kind(flat, rows)
     model = _first(flat, rows, "model")
     facts: dict[str, Any] = {
         KIND: kind,
@@ -86,8 +86,13 @@ def facts_of(flat: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) 
 
 def _is_complete(flat: Mapping[str, Any]) -> bool:
     """Whether a span of OpenInference alone lacks no fact. Most spans pass this cheap test."""
+    return INPUT in flat and OUTPUT in flat and (_sent_kind(flat) in _WITHOUT_MODEL or MODEL in flat)
+
+
+def _sent_kind(flat: Mapping[str, Any]) -> str | None:
+    """The kind as the sender names it. A sender may also send a list or a mapping, which names none."""
     kind = flat.get(KIND)
-    return INPUT in flat and OUTPUT in flat and (kind in _WITHOUT_MODEL or MODEL in flat)
+    return kind if isinstance(kind, str) else None
 
 
 def _told_by_events(flat: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
