@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.chaos.proxy import ChaosProxy
+from tests.children import ended
 from tests.recording import wanted
 
 from assaykit.settings import Settings
@@ -44,10 +45,7 @@ class Engines:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._starter:
-            assert self._starter.stdin is not None
-            self._starter.stdin.close()
-            assert self._starter.wait(120) == 0
+        assert ended(self._starter) == 0
 
     @contextmanager
     def serving(self, settings: Settings) -> Generator[str]:

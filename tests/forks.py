@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from tests.children import ended
 from tests.engine_starter import LATER
 
 PACKAGE = (*LATER, "assaykit.server", "assaykit.engine.engine")
@@ -51,9 +52,7 @@ class Forks:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for starter in self._started.values():
-            with starter:
-                assert starter.stdin is not None
-                starter.stdin.close()
+            ended(starter)
         self._ends.close()
 
     def run(

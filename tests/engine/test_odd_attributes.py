@@ -2,10 +2,10 @@
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from tests.engine.door import Body, Door, span
+from tests.engine.door import Body, Door, all_pages, span
 
 from assaykit.engine.conventions import CONVENTIONS
 from assaykit.engine.readings import KIND, MODEL
@@ -31,7 +31,7 @@ def names(part: Any) -> Iterator[str]:
     if isinstance(part, str):
         yield part.rstrip(".")
     elif isinstance(part, tuple):
-        for one in part:
+        for one in cast("tuple[Any, ...]", part):
             yield from names(one)
 
 
@@ -46,24 +46,16 @@ async def test_a_known_attribute_with_an_odd_value_loses_no_span(door: Door, val
             one = span(len(spans))
             kept = [each for each in one["attributes"] if whole and each["key"] != name]
             spans.append({**one, "attributes": [*kept, {"key": name, "value": ODD[value]}]})
-    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}
     for at in range(0, len(spans), 100):
-        sent = await door.post(
-            "/v1/traces",
-            {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans[at : at + 100]}]}]},
-        )
-        assert sent == {}
-    projects = (await door.get("/v2/projects"))["projects"]
+        await door.send(*spans[at : at + 100])
+    projects = (await door.get("/v2/projects", limit=100))["projects"]
     found = [one for project in projects for one in await every_span(door, project["id"])]
     assert len(found) == len(spans) > 200
 
 
 async def every_span(door: Door, project: str) -> list[Body]:
-    found: list[Body] = []
-    cursor: Body = {}
-    while True:
-        page = await door.post("/v2/spans", {"project_id": project, "start_time": "2000-01-01T00:00:00Z"}, **cursor)
-        found += page["spans"]
-        if not page["pagination"]["has_more"]:
-            return found
-        cursor = {"cursor": page["pagination"]["next_cursor"]}
+    async def page(cursor: Body) -> Body:
+        body = {"project_id": project, "start_time": "2000-01-01T00:00:00Z"}
+        return await door.post("/v2/spans", body, limit=500, **cursor)
+
+    return await all_pages(page, "spans", 500)
