@@ -15,23 +15,22 @@ import pytest
 KEPT_AT = "ASSAYKIT_TEST_ENVIRONMENTS"
 """The variable with the folder for the environments."""
 
-ARIZE = ("arize==8.61.0", "arize-ax-cli==0.39.0")
-"""The SDK and the `ax` command line."""
+ARIZE = (
+    "arize==8.61.0",
+    "arize-ax-cli==0.39.0",
+    "arize-phoenix-client==3.5.0",
+    "arize-phoenix-evals==3.9.4",
+    "openai==3.57.0",
+    "openinference-instrumentation-openai==0.1.66",
+    "pandas<3",
+)
+"""The SDK, the `ax` command line, and the packages of Phoenix that go with them."""
 
 OLDEST_AX = ("arize==8.8.1", "arize-ax-cli==0.8.0")
 """The last `ax` that had the flags of tasks which end in `-id`. A newer SDK than this does not start with it."""
 
 OLDER_AX = ("arize==8.9.2", "arize-ax-cli==0.9.1")
 """An `ax` of the release that took those flags away."""
-
-JUDGES = (
-    ARIZE[0],
-    "arize-phoenix-evals==3.9.4",
-    "openai==3.52.0",
-    "openinference-instrumentation-openai==0.1.66",
-    "pandas<3",
-)
-"""The packages that the documentation page on experiments imports."""
 
 OLDER_ARIZE = (
     "arize==8.39.*",
@@ -41,9 +40,6 @@ OLDER_ARIZE = (
     "arize-phoenix-evals==2.*",
 )
 """The SDK version for which the documentation pages were written, and the other packages that they import."""
-
-BOTH_SOURCES = ("arize==8.61.0", "arize-phoenix-client==3.5.0", "arize-phoenix-evals==3.9.4", "pandas<3")
-"""The packages whose runners `run_experiment` replaces and whose evaluators it accepts."""
 
 EVALUATORS = ("autoevals==0.4.1", "openai==3.57.0", "rouge-score==0.1.2", "sacrebleu==2.6.0")
 """Libraries with evaluators, and the client by which one of them asks a model."""
@@ -133,14 +129,12 @@ def _install(command: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    from tests.instrumentations.recorder import FEW, PYTHON
+    from tests.instrumentations.recorder import FEW, installed_with
 
     # Build two at a time. A test waits for an environment that is not built yet.
     with ThreadPoolExecutor(2) as builders:
         for needed in (
             ARIZE,
-            JUDGES,
-            BOTH_SOURCES,
             EVALUATORS,
             OPENAPI,
             OLDER_ARIZE,
@@ -148,7 +142,7 @@ if __name__ == "__main__":
             OLDEST_AX,
             OLDER_AX,
             INSTALLERS,
-            *(PYTHON[name] for name in FEW),
+            *(installed_with(name) for name in FEW),
         ):
             builders.submit(python_with, *needed)
         for packages in (HOSTS, TOKENIZER):

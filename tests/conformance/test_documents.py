@@ -6,7 +6,6 @@ A page is a script that holds a table from snippet to calls; a snippet that make
 import pytest
 from tests.caller import serving
 from tests.conformance.clients import HERE, Note, Place, play
-from tests.environments import JUDGES, python_with
 
 from assaykit.settings import Settings
 
@@ -19,13 +18,13 @@ def test_every_snippet_of_the_page_does_what_it_says(place: Place, page: str, re
 
 
 def test_every_snippet_of_the_page_on_experiments_does_what_it_says(place: Place, record_property: Note) -> None:
-    play(place, HERE / "documents" / "experiments_page.py", record_property, python_with(*JUDGES))
+    play(place, HERE / "documents" / "experiments_page.py", record_property)
 
 
 async def test_labels_of_phoenix_evals_written_by_the_sdk_are_what_search_spans_shows(
     place: Place, record_property: Note
 ) -> None:
-    play(place, HERE / "documents" / "online_evals_page.py", record_property, python_with(*JUDGES))
+    play(place, HERE / "documents" / "online_evals_page.py", record_property)
     async with serving(Settings(home=place.store)) as ax:
         found = await ax.ask("search_spans", project="online_evals_page", filter="eval.correctness.label = 'good'")
     given = [[(one["name"], one["label"], one["score"]) for one in span["evaluations"]] for span in found["spans"]]

@@ -1,4 +1,4 @@
-"""Record the exports of real clients, each in an environment of its own with pinned packages.
+"""Record the exports of real clients, in environments with pinned packages.
 
     python -m tests.instrumentations --record [NAME ...]
 

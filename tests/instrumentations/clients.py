@@ -2,7 +2,7 @@
 # pyright: basic, reportMissingImports=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportArgumentType=false
 """A program that calls a real client under its instrumentation, whose exporter sends what it sees to a receiver.
 
-It runs in an environment of its own, with the packages of one client, and imports nothing of ours:
+It runs in an environment without our package, and imports nothing of ours:
 
     python clients.py pydantic-v5 http://127.0.0.1:PORT
 

@@ -1,4 +1,4 @@
-"""The recorder: it runs real clients in environments of their own, and keeps what their exporters send."""
+"""The recorder: it runs real clients in environments with pinned packages, and keeps what their exporters send."""
 
 import json
 import re
@@ -58,6 +58,13 @@ NODE: dict[str, tuple[str, ...]] = {
 }
 """The packages of each client on node."""
 
+TOGETHER = (
+    ("openinference-openai", "openinference-anthropic", "openinference-langchain"),
+    ("openinference-dspy", "litellm"),
+    ("openllmetry-openai", "openllmetry-anthropic"),
+)
+"""Clients in Python that share an environment, as they do in applications."""
+
 CLIENTS = (*PYTHON, *NODE)
 FEW = ("openinference-anthropic", "openllmetry-openai", "pydantic-v5")
 """The clients that a change runs: one of each convention, and one whose SDK sends spans of its own."""
@@ -73,7 +80,8 @@ def run(name: str) -> Recording:
     """Run one client, and take what its exporter sends."""
     with ScriptedModel() as model:
         if name in PYTHON:
-            command = [str(environments.python_with(*PYTHON[name])), str(HERE / "clients.py"), name, model.address]
+            python = environments.python_with(*installed_with(name))
+            command = [str(python), str(HERE / "clients.py"), name, model.address]
         else:
             modules = environments.node_modules_with(*NODE[name])
             node = shutil.which("node") or "node"
@@ -83,6 +91,12 @@ def run(name: str) -> Recording:
         exports = [Export(path, _without_places(body, model.address)) for path, body in model.exports()]
         about = {"recorder": VERSION, "name": name, "packages": versions(name), "calls": model.calls}
         return recording_of(about, exports)
+
+
+def installed_with(name: str) -> tuple[str, ...]:
+    """The packages in the environment of a client in Python."""
+    clients = next((group for group in TOGETHER if name in group), (name,))
+    return tuple(dict.fromkeys(package for client in clients for package in PYTHON[client]))
 
 
 def record(name: str) -> None:
@@ -95,7 +109,7 @@ def versions(name: str) -> dict[str, str]:
     if name in PYTHON:
         names = [re.split(r"[\[=]", package)[0] for package in PYTHON[name]]
         ask = "import sys, importlib.metadata as m; print(*map(m.version, sys.argv[1:]))"
-        command = [str(environments.python_with(*PYTHON[name])), "-c", ask, *names]
+        command = [str(environments.python_with(*installed_with(name))), "-c", ask, *names]
         told = subprocess.run(command, check=True, capture_output=True, encoding="utf-8")
         return dict(zip(names, told.stdout.split(), strict=True))
     modules = environments.node_modules_with(*NODE[name])

@@ -1,4 +1,4 @@
-"""The other real clients, each in an environment of its own: what their exporters send now."""
+"""The other real clients, and what their exporters send now."""
 
 import pytest
 from tests.engine.door import NOW

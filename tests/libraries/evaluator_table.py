@@ -6,7 +6,7 @@ Every row is judged by the library's own call too; the score of both is the same
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tests.environments import EVALUATORS
+from tests.environments import ARIZE, EVALUATORS
 
 
 class Cell(NamedTuple):
@@ -113,7 +113,7 @@ SACREBLEU = Library(
 
 PHOENIX = Library(
     "phoenix-evals",
-    ("arize-phoenix-evals==3.9.4", "openai==3.52.0", "pandas<3"),
+    ARIZE,
     """
     from phoenix.evals import LLM, create_classifier, create_evaluator
     from phoenix.evals.metrics import MatchesRegex, PrecisionRecallFScore, exact_match

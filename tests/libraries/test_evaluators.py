@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import pytest
 from tests.caller import Caller
-from tests.environments import BOTH_SOURCES, python_with
+from tests.environments import ARIZE, python_with
 from tests.libraries.evaluator_page import PHOENIX_SCRIPT, calls, functions, page
 from tests.libraries.evaluator_table import AUTOEVALS, LIBRARIES, Cell, Library, said
 from tests.scripted_model import ScriptedModel
@@ -100,7 +100,7 @@ async def test_libraries_judge_in_run_experiment(ax: Caller, write: Write) -> No
 @pytest.mark.slow
 async def test_a_script_of_phoenix_moves_as_the_page_says(ax: Caller, write: Write, files: Path) -> None:
     text = PAGE.read_text(encoding="utf-8")
-    python = python_with(*BOTH_SOURCES)
+    python = python_with(*ARIZE)
     await anyio.run_process([str(python), "-c", EXPORT], cwd=files)
     write("capitals.py", functions())
     data: dict[str, Any] = {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.caller import Caller
-from tests.environments import BOTH_SOURCES, python_with
+from tests.environments import ARIZE, python_with
 from tests.runner.both_differences import argued
 from tests.tools.test_run_experiment import Write, questions, run, write
 
@@ -23,7 +23,7 @@ SCRIPT = Path(__file__).with_name("both_sources.py")
 
 def test_both_sources_bind_and_read_as_we_do() -> None:
     ran = subprocess.run(
-        [str(python_with(*BOTH_SOURCES)), str(SCRIPT), str(OURS)],
+        [str(python_with(*ARIZE)), str(SCRIPT), str(OURS)],
         capture_output=True, check=False, encoding="utf-8", timeout=120,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
@@ -91,6 +91,6 @@ async def test_evaluators_made_by_either_package_judge(ax: Caller, write: Write,
     write("task.py", TASK.replace("{kind}", kind))
     names = ("first", "ax_async", "second", "phoenix_async", "third", "OnlyAsync")
     judges = [f"task.py:{name}" for name in names]
-    data = await run(ax, python_with(*BOTH_SOURCES), "task.py:answer", evaluators=judges, concurrency=1)
+    data = await run(ax, python_with(*ARIZE), "task.py:answer", evaluators=judges, concurrency=1)
     told = {name: {"labels": one["labels"], "mean": one["mean"]} for name, one in data["evaluators"].items()}
     assert told == FOUND, data["evaluators"]
