@@ -22,6 +22,8 @@ from tests.engines import Engines, chosen
 from tests.query_plans import Watch
 from tests.recording import recording
 from tests.traces import Span, send, span
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from assaykit import logs
 from assaykit.api.connection import CONNECTIONS
@@ -81,6 +83,20 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Exempt the modules and the collected tests from garbage collection: they stay to the end."""
     gc.collect()
     gc.freeze()
+
+
+class FileScheduling(LoadFileScheduling):
+    """Keeps the tests of a file with one worker, and those of the files that share processes of third-party clients."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "tests/conformance" if file.startswith("tests/conformance/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileScheduling | None:
+    """Distribute by file as `FileScheduling` says, if the tests are to be distributed by file."""
+    return FileScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def record_of(config: pytest.Config) -> Path | None:
