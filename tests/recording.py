@@ -34,8 +34,8 @@ def recording(at: Path) -> Generator[None]:
         async def noted(response: httpx.Response) -> httpx.Response:
             answer = await whole(response)
             url = answer.request.url
-            # Spans are protobuf and no part of the contract.
-            if f"{url.scheme}://{url.netloc.decode()}" in _WANTED and not url.path.startswith("/v1/"):
+            # The other routes are no part of the contract.
+            if f"{url.scheme}://{url.netloc.decode()}" in _WANTED and url.path.startswith("/v2/"):
                 file.write(json.dumps(_line(answer)) + "\n")
             return answer
 

@@ -1,6 +1,7 @@
 """The working tree for the shape tests: its files, and the syntax trees of its Python modules."""
 
 import ast
+import gc
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -34,14 +35,25 @@ def modules(below: Path = ROOT) -> list[Path]:
 
 
 @cache
+def _nodes(path: Path) -> tuple[ast.AST, ...]:
+    """The nodes of a module's syntax tree, the module first.
+
+    All modules have a million of them, which stay to the end. Garbage collections pass over them.
+    """
+    gc.disable()
+    try:
+        walked = tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))))
+        gc.freeze()
+    finally:
+        gc.enable()
+    return walked
+
+
 def syntax(path: Path) -> ast.Module:
     """The syntax tree of a module."""
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
-
-
-@cache
-def _nodes(path: Path) -> tuple[ast.AST, ...]:
-    return tuple(ast.walk(syntax(path)))
+    module = _nodes(path)[0]
+    assert isinstance(module, ast.Module)
+    return module
 
 
 def nodes(below: Path = ROOT) -> Iterator[tuple[Path, ast.AST]]:
