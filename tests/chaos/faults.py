@@ -8,7 +8,7 @@ from typing import NamedTuple
 import anyio
 from tests.chaos.proxy import Exchange, quiet
 
-from assaykit.api.answers import LARGEST_ANSWER
+from assaykit.api import answers
 
 DRIP_S = 0.05
 LATENCY_S = 0.1
@@ -90,13 +90,15 @@ async def _garbage(exchange: Exchange) -> None:
 
 async def _bomb(exchange: Exchange) -> None:
     await exchange.fetch()
-    await exchange.send(_answer("200 OK", bomb(), "content-type: application/json", "content-encoding: gzip"))
+    await exchange.send(
+        _answer("200 OK", bomb(answers.LARGEST_ANSWER + 1), "content-type: application/json", "content-encoding: gzip")
+    )
 
 
 @cache
-def bomb() -> bytes:
-    """A body that unpacks to more than an answer may have."""
-    return gzip.compress(b" " * (LARGEST_ANSWER + 1), 1)
+def bomb(size: int) -> bytes:
+    """A body that unpacks to so many bytes."""
+    return gzip.compress(b" " * size, 1)
 
 
 async def _odd_headers(exchange: Exchange) -> None:

@@ -14,6 +14,7 @@ from tests.chaos.proxy import Asked, Spoil
 from tests.chaos.scene import Scene, calls, outcome, scene
 from tests.chaos.trials import EVERY, REFUSED, Loss, Trial, once, some_calls, spoiling, under
 
+from assaykit.api import answers
 from assaykit.api.recognition import SKEW
 
 pytestmark = pytest.mark.embedded("it starts an engine of its own")
@@ -27,6 +28,9 @@ LOOK_S = 4.0
 
 PATIENT_S = 20.0
 """The same on a machine that is busy, for faults that do not use their deadline up."""
+
+LARGEST = 2**20
+"""The limit for an answer in the short size, in bytes: an answer of 64 MiB takes a tenth of a second to unpack."""
 
 CARRIED_OUT = [fault for fault in FAULTS if fault.carried_out and "" not in fault.codes]
 
@@ -43,6 +47,13 @@ async def worn(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Scene
     """Another one, where things are deleted too."""
     async with scene(tmp_path_factory.mktemp("worn")) as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def limit(monkeypatch: pytest.MonkeyPatch, long: bool) -> None:
+    """Lower the limit for an answer in the short size."""
+    if not long:
+        monkeypatch.setattr(answers, "LARGEST_ANSWER", LARGEST)
 
 
 def wrong(found: list[Trial] | list[Loss]) -> list[str]:
