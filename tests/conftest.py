@@ -85,12 +85,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.freeze()
 
 
+CLIENTS = frozenset(f"tests/conformance/test_{name}.py" for name in ("cli", "documents", "flight", "sdk", "uploads"))
+"""The files whose tests share an engine and interpreters with third-party clients."""
+
+
 class FileScheduling(LoadFileScheduling):
-    """Keeps the tests of a file with one worker, and those of the files that share processes of third-party clients."""
+    """Keeps the tests of a file with one worker, and all of `CLIENTS` with one."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        return "tests/conformance" if file.startswith("tests/conformance/") else file
+        return "clients" if file in CLIENTS else file
 
 
 @pytest.hookimpl(optionalhook=True)
